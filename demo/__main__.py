@@ -1,0 +1,100 @@
+"""``python -m demo``: mean wind speeds on a world map, computed by the synthesized app on the embedded AWS.
+
+Exit codes: 0 the run succeeded; 1 it failed (its error and cause are printed, the files fetched all the same);
+2 an argument is wrong; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from demo.errors import DemoError, UsageError
+from demo.run import run_demo
+from demo.sources import FolderSource, NoaaSource, SampleSource, Source
+
+UNITS = ("knots", "mph", "kmh", "mps")
+DEFAULT_SAMPLE_OBJECTS = 2400
+DEFAULT_NOAA_OBJECTS = 500
+FIRST_GSOD_YEAR = 1929
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="Mean wind speeds on a world map: the CDK app synthesized, deployed by the CDK CLI to an embedded "
+        "AWS on this machine, run as the real state machine with the real handlers. No AWS account, no Docker.",
+        epilog="examples: python -m demo --unit knots | python -m demo --source noaa --years 2024 --max-objects 500 | "
+        "python -m demo --source my/gsod --out build/mine",
+    )
+    parser.add_argument(
+        "--source",
+        default="sample",
+        metavar="sample|noaa|DIR",
+        help="sample: made-up observations at real airports' coordinates (the default); noaa: NOAA's public bucket "
+        "over HTTPS; or a folder laid out <year>/<station>.csv",
+    )
+    parser.add_argument("--objects", type=int, metavar="N", help=f"sample: objects (default {DEFAULT_SAMPLE_OBJECTS})")
+    parser.add_argument("--years", type=int, nargs="+", metavar="YEAR", help="noaa: years (default: the last full one)")
+    parser.add_argument(
+        "--max-objects", type=int, metavar="N", help=f"noaa: objects to fetch (default {DEFAULT_NOAA_OBJECTS})"
+    )
+    parser.add_argument("--unit", choices=UNITS, default="mph", help="of the results (default mph)")
+    parser.add_argument("--batch-size", type=int, default=100, metavar="N", help="objects a batch, 1 to 1,000 (default 100)")
+    parser.add_argument("--out", type=Path, default=Path("build/demo"), metavar="DIR", help="for the files (default build/demo)")
+    parser.add_argument("--cdk", type=Path, metavar="FILE", help="the CDK CLI (default: this checkout's, then PATH's)")
+    return parser
+
+
+def _source(args: argparse.Namespace) -> Source:
+    """The source that the arguments name; an argument that belongs to another source is refused."""
+    foreign = {"sample": ("years", "max_objects"), "noaa": ("objects",)}.get(
+        args.source, ("objects", "years", "max_objects")
+    )
+    for name in foreign:
+        if getattr(args, name) is not None:
+            owner = "sample" if name == "objects" else "noaa"
+            raise UsageError(f"--{name.replace('_', '-')} goes with --source {owner}, not with --source {args.source}")
+    if args.source == "sample":
+        return SampleSource(DEFAULT_SAMPLE_OBJECTS if args.objects is None else args.objects)
+    if args.source == "noaa":
+        this_year = datetime.now(UTC).year
+        years = tuple(args.years or [this_year - 1])
+        for year in years:
+            if not FIRST_GSOD_YEAR <= year <= this_year:
+                raise UsageError(f"--years {year}: GSOD has the years from {FIRST_GSOD_YEAR} to {this_year}")
+        count = DEFAULT_NOAA_OBJECTS if args.max_objects is None else args.max_objects
+        if count < 1:
+            raise UsageError(f"--max-objects {count}: give at least 1")
+        return NoaaSource(years, count)
+    return FolderSource(Path(args.source))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo; returns the exit code."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminated demo cleans up as an interrupted one does
+    try:
+        if not 1 <= args.batch_size <= 1000:
+            raise UsageError(f"--batch-size {args.batch_size}: give 1 to 1,000 objects a batch")
+        if args.out.exists() and not args.out.is_dir():
+            raise UsageError(f"--out {args.out}: a file is there. Name a folder")
+        source = _source(args)
+        return run_demo(source, unit=args.unit, batch_size=args.batch_size, out=args.out, cdk=args.cdk)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except DemoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
