@@ -301,7 +301,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Naming:
-    """How a resource type is named: its ARN, the property with its name, and whether `Ref` gives the ARN or the name."""
+    """How a resource type is named: its ARN, the property with its name, whether `Ref` gives the ARN or the name."""
 
     arn: str
     name_property: str

@@ -1,0 +1,196 @@
+"""Deploys a cloud assembly with the real CDK CLI: bootstraps each environment that it needs, then deploys every stack.
+
+The CLI runs in an environment built from nothing, once an account with that account's credentials. Environment-agnostic
+stacks go to the default account and Region. Raises `UsageError` for what can't be deployed and `LocalCloudError`, with
+the CLI's last relevant lines, when the CLI fails.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from constructs_lib.assembly import Assembly, NotAnAssembly, Stack
+from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION, Endpoint
+from constructs_lib.local.errors import LocalCloudError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_FAILURE = re.compile(r"❌|\b\w+_FAILED\b|\b\w*Error\b|\berror\b|\bfailed\b", re.IGNORECASE)
+_SHOWN_LINES = 15
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    """A stack as CloudFormation describes it. `state_machines`: ARNs by logical id, those of nested stacks too."""
+
+    name: str
+    account: str
+    region: str
+    outputs: dict[str, str]
+    state_machines: dict[str, str]
+
+
+class Deployer:
+    """Deploys assemblies to one endpoint; an environment is bootstrapped once in its lifetime.
+
+    `home` is a folder to write in: the CLI's home, and `deploy.log` with everything that it printed.
+    """
+
+    def __init__(self, endpoint: Endpoint, home: Path) -> None:
+        self._endpoint = endpoint
+        self._home = home
+        self._log = home / "deploy.log"
+        self._bootstrapped: set[tuple[str, str, str]] = set()
+
+    def deploy(
+        self, path: Path, *, cdk: Path | str | None = None, on_line: Callable[[str], None] | None = None
+    ) -> list[DeployedStack]:
+        """Deploy every stack of the assembly at `path`; `on_line` is called with each line that the CLI prints.
+
+        Omitting `cdk` takes the CLI from PATH.
+        """
+        stacks = read_assembly(path)
+        cli = find_cdk(cdk)
+        self._home.joinpath("tmp").mkdir(parents=True, exist_ok=True)
+        for account, group in itertools.groupby(stacks, key=_account):
+            own = list(group)
+            for qualifier, regions in self._to_bootstrap(own).items():
+                names = [f"aws://{account}/{region}" for region in regions]
+                self._run([cli, "bootstrap", *names, *_bootstrap_options(qualifier)], account, on_line)
+                self._bootstrapped.update((account, region, qualifier) for region in regions)
+            command = [cli, "deploy", "--app", str(path.resolve()), *(s.id for s in own), *_DEPLOY_OPTIONS]
+            self._run(command, account, on_line)
+        return [self._describe(stack) for stack in stacks]
+
+    def _to_bootstrap(self, stacks: Iterable[Stack]) -> dict[str, list[str]]:
+        """Return the Regions by qualifier that the stacks need and that aren't bootstrapped yet."""
+        wanted: dict[str, list[str]] = {}
+        for stack in stacks:
+            qualifier, region = stack.bootstrap_qualifier, _region(stack)
+            if qualifier is None or (_account(stack), region, qualifier) in self._bootstrapped:
+                continue
+            regions = wanted.setdefault(qualifier, [])
+            if region not in regions:
+                regions.append(region)
+        return wanted
+
+    def _run(self, command: list[str], account: str, on_line: Callable[[str], None] | None) -> None:
+        """Run the CLI to its end, in a process group of its own so that Ctrl-C leaves nothing of it behind."""
+        process = subprocess.Popen(
+            [*command, *_QUIET_OPTIONS],
+            cwd=self._home,  # no cdk.json there
+            env=_cli_environment(self._endpoint, self._home, account),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        relevant: deque[str] = deque(maxlen=_SHOWN_LINES)
+        last: deque[str] = deque(maxlen=_SHOWN_LINES)
+        try:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            with process.stdout, self._log.open("a", encoding="utf-8") as log:
+                for line in map(str.rstrip, process.stdout):
+                    log.write(line + "\n")
+                    if line:
+                        last.append(line)
+                        if _FAILURE.search(line):
+                            relevant.append(line)
+                        if on_line is not None:
+                            on_line(line)
+            code = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        if code != 0:
+            what = " ".join(["cdk", *command[1:2]])
+            raise LocalCloudError(f"`{what}` ended with exit code {code}.", tuple(relevant or last))
+
+    def _describe(self, stack: Stack) -> DeployedStack:
+        client = self._endpoint.client("cloudformation", account=_account(stack), region=_region(stack))
+        described = client.describe_stacks(StackName=stack.name)["Stacks"][0]
+        return DeployedStack(
+            name=stack.name,
+            account=_account(stack),
+            region=_region(stack),
+            outputs={o["OutputKey"]: o["OutputValue"] for o in described.get("Outputs", [])},
+            state_machines=_state_machines(client, stack.name),
+        )
+
+
+_DEPLOY_OPTIONS = ("--exclusively", "--method", "direct", "--require-approval", "never", "--progress", "events")
+_QUIET_OPTIONS = ("--no-color", "--no-notices", "--no-version-reporting", "--ci")
+
+
+def find_cdk(cdk: Path | str | None = None) -> str:
+    """Return the path of the CDK CLI: `cdk` when given, else the one on PATH; raises `UsageError` with the fix."""
+    found = shutil.which("cdk" if cdk is None else cdk)
+    if found is not None:
+        return str(Path(found).absolute())
+    given = "no `cdk` is on PATH" if cdk is None else f"{str(cdk)!r} can't be run"
+    raise UsageError(f"The CDK CLI is needed and {given}. Fix: npm install aws-cdk@2, then --cdk node_modules/.bin/cdk")
+
+
+def read_assembly(path: Path) -> list[Stack]:
+    """Return the stacks of an assembly in an order that deploys; raises `UsageError` when it can't be deployed."""
+    try:
+        assembly = Assembly.read(path)
+    except NotAnAssembly as error:
+        raise UsageError(str(error)) from None
+    if not assembly.stacks:
+        raise UsageError(f"{str(path)!r} has no stack to deploy.")
+    if assembly.missing:
+        raise UsageError(
+            f"{str(path)!r} lacks values that have to be looked up in an account ({', '.join(assembly.missing)}). "
+            "Fix: run `cdk synth` where it can look them up, and keep cdk.context.json."
+        )
+    return assembly.stacks
+
+
+def _account(stack: Stack) -> str:
+    return DEFAULT_ACCOUNT if stack.account is None else stack.account
+
+
+def _region(stack: Stack) -> str:
+    return DEFAULT_REGION if stack.region is None else stack.region
+
+
+def _bootstrap_options(qualifier: str) -> list[str]:
+    if qualifier == "hnb659fds":
+        return []
+    return ["--qualifier", qualifier, "--toolkit-stack-name", f"CDKToolkit-{qualifier}"]
+
+
+def _cli_environment(endpoint: Endpoint, home: Path, account: str) -> dict[str, str]:
+    environment = endpoint.environment(home, account=account) | {
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "1",
+    }
+    # `node` may stand beside the Python that runs this, as it does in a checkout's .venv.
+    environment["PATH"] += os.pathsep + str(Path(sys.executable).parent)
+    return environment
+
+
+def _state_machines(client: Any, stack_name: str) -> dict[str, str]:
+    found = {}
+    for page in client.get_paginator("list_stack_resources").paginate(StackName=stack_name):
+        for resource in page["StackResourceSummaries"]:
+            if resource["ResourceType"] == "AWS::StepFunctions::StateMachine":
+                found[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
+            elif resource["ResourceType"] == "AWS::CloudFormation::Stack":
+                found |= _state_machines(client, resource["PhysicalResourceId"])
+    return found

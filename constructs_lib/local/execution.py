@@ -1,0 +1,131 @@
+"""Starts an execution of a Standard state machine and follows it to its end, with the progress of its map runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from constructs_lib.local.endpoint import Endpoint
+
+_SHORTEST_POLL, _LONGEST_POLL = 0.05, 0.5  # seconds
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far the items, or the child executions, of map runs are, by DescribeMapRun's own names."""
+
+    total: int = 0
+    pending: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    timed_out: int = 0
+    aborted: int = 0
+    results_written: int = 0
+
+    @property
+    def done(self) -> int:
+        """Those that ended, in whatever way."""
+        return self.succeeded + self.failed + self.timed_out + self.aborted
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The items (objects) and child executions (batches) of an execution's map runs, added up."""
+
+    map_runs: int = 0
+    items: Counts = Counts()
+    children: Counts = Counts()
+
+
+@dataclass(frozen=True)
+class ExecutionResult:
+    """How an execution ended.
+
+    `status` is SUCCEEDED, FAILED, TIMED_OUT or ABORTED; `output` the parsed output of a success; `error` and `cause`
+    what a failure reported, None where it reported nothing.
+    """
+
+    execution_arn: str
+    status: str
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is SUCCEEDED."""
+        return self.status == "SUCCEEDED"
+
+
+def run(
+    endpoint: Endpoint,
+    state_machine_arn: str,
+    execution_input: Mapping[str, Any] | str,
+    *,
+    name: str | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> ExecutionResult:
+    """Start an execution, wait for its end and return how it ended.
+
+    `execution_input` is a mapping, or any JSON as text. Omitting `name` lets Step Functions choose one. `on_progress`
+    is called whenever the counts of a map run change. On Ctrl-C the execution is stopped first. Errors of the API are
+    botocore's `ClientError`, with AWS's own error names.
+    """
+    _, _, _, region, account, *_ = state_machine_arn.split(":", 5)
+    client = endpoint.client("stepfunctions", account=account, region=region)
+    text = execution_input if isinstance(execution_input, str) else json.dumps(execution_input)
+    optional = {} if name is None else {"name": name}
+    arn = client.start_execution(stateMachineArn=state_machine_arn, input=text, **optional)["executionArn"]
+    try:
+        return _follow(client, arn, on_progress)
+    except KeyboardInterrupt:
+        client.stop_execution(executionArn=arn, error="Interrupted", cause="Ctrl-C where it was started")
+        raise
+
+
+def _follow(client: Any, arn: str, on_progress: Callable[[Progress], None] | None) -> ExecutionResult:
+    reported, wait = Progress(), _SHORTEST_POLL
+    while True:
+        described = client.describe_execution(executionArn=arn)
+        if on_progress is not None:
+            progress = _progress(client, arn)
+            if progress != reported:
+                on_progress(progress)
+                reported = progress
+        if described["status"] != "RUNNING":
+            output = described.get("output")
+            return ExecutionResult(
+                execution_arn=arn,
+                status=described["status"],
+                output=None if output is None else json.loads(output),
+                error=described.get("error"),
+                cause=described.get("cause"),
+            )
+        time.sleep(wait)
+        wait = min(wait * 1.5, _LONGEST_POLL)
+
+
+def _progress(client: Any, arn: str) -> Progress:
+    pages = client.get_paginator("list_map_runs").paginate(executionArn=arn)
+    runs = [client.describe_map_run(mapRunArn=r["mapRunArn"]) for page in pages for r in page["mapRuns"]]
+    return Progress(
+        map_runs=len(runs),
+        items=_sum(r["itemCounts"] for r in runs),
+        children=_sum(r["executionCounts"] for r in runs),
+    )
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> Counts:
+    every = list(counts)
+    return Counts(**{f.name: sum(c.get(_camel(f.name), 0) for c in every) for f in fields(Counts)})
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))

@@ -1,0 +1,257 @@
+"""One embedded AWS: its server process, its folder, and what can be done with it while it runs."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from constructs_lib.local import execution
+from constructs_lib.local.deploy import DeployedStack, Deployer
+from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION, Endpoint, clean_environment
+from constructs_lib.local.errors import LocalCloudError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+DEFAULT_PORT = 4566
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+
+
+class LocalCloud:
+    """A running embedded AWS on 127.0.0.1; make one with `start`, end it with `stop` or a `with` block.
+
+    `endpoint` is its URL and certificate, `folder` everything that it writes, `pid` its server process, which leads a
+    process group of its own: Lambda workers are in it. It also ends when the Python that started it exits.
+    """
+
+    def __init__(self, port: int, folder: Path, server: subprocess.Popen[bytes]) -> None:
+        self.port = port
+        self.folder = folder
+        self.endpoint = Endpoint(f"https://127.0.0.1:{port}", folder / "tmp" / "ministack-tls" / "server.crt")
+        self._server = server
+        self._deployer = Deployer(self.endpoint, folder)
+        self.stacks: list[DeployedStack] = []
+        self._stopped = False
+        atexit.register(self.stop)
+
+    @classmethod
+    def start(
+        cls,
+        port: int | None = None,
+        folder: Path | None = None,
+        *,
+        keep_open: tuple[int, ...] = (),
+        on_process: Callable[[LocalCloud], None] | None = None,
+    ) -> Self:
+        """Start an embedded AWS and return when it answers.
+
+        Omitting `port` takes 4566, or any free port when that is taken; omitting `folder` makes a temporary one. Either
+        way the folder is removed at the end. `keep_open` are file descriptors that the server holds open as long as it
+        lives; `on_process` is called as soon as its process exists. Raises `UsageError` for a taken port or a folder
+        with something in it, `LocalCloudError` when the server doesn't start.
+        """
+        port = _free_port(port)
+        folder = _session_folder(folder)
+        try:
+            cloud = cls(port, folder, _start_server(port, folder, keep_open))
+        except BaseException:
+            remove_folder(folder)
+            raise
+        try:
+            if on_process is not None:
+                on_process(cloud)
+            cloud._wait_until_ready()
+        except BaseException:
+            cloud.stop()
+            raise
+        return cloud
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The server's process id, which is its process group's, too."""
+        return self._server.pid
+
+    def client(self, service: str, *, account: str = DEFAULT_ACCOUNT, region: str = DEFAULT_REGION) -> Any:
+        """Return a boto3 client for `service` with every right in `account`."""
+        return self.endpoint.client(service, account=account, region=region)
+
+    def deploy(
+        self, assembly: Path, *, cdk: Path | str | None = None, on_line: Callable[[str], None] | None = None
+    ) -> dict[str, dict[str, str]]:
+        """Deploy every stack of a cloud assembly and return the outputs by stack name.
+
+        `cdk` is the CDK CLI (omitted: the one on PATH); `on_line` is called with each line that it prints. Stacks of no
+        particular account or Region go to account 111111111111 and us-east-1. Raises `UsageError` for a folder that
+        isn't an assembly and `LocalCloudError`, with the CLI's last lines in `details`, when it fails.
+        """
+        self.stacks = self._deployer.deploy(assembly, cdk=cdk, on_line=on_line)
+        return {stack.name: stack.outputs for stack in self.stacks}
+
+    def run(
+        self,
+        state_machine_arn: str,
+        execution_input: Mapping[str, Any],
+        on_progress: Callable[[execution.Progress], None] | None = None,
+        *,
+        name: str | None = None,
+    ) -> execution.ExecutionResult:
+        """Run a state machine to its end; see `execution.run`."""
+        return execution.run(self.endpoint, state_machine_arn, execution_input, name=name, on_progress=on_progress)
+
+    def stop(self) -> None:
+        """End the server and its Lambda workers and remove the folder. Doing it twice does nothing."""
+        atexit.unregister(self.stop)
+        if self._stopped:
+            return
+        self._stopped = True
+        try:
+            end_process_group(self.pid, lambda: self._server.poll() is not None)
+        finally:
+            remove_folder(self.folder)
+
+    def leave_running(self) -> None:
+        """Let the server outlive this object and this process: `stop` does nothing from now on."""
+        atexit.unregister(self.stop)
+        self._stopped = True
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._server.poll() is not None:
+                raise LocalCloudError(f"The embedded AWS didn't start: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise LocalCloudError(
+                    f"The embedded AWS doesn't answer {_START_SECONDS:.0f} s after its start: {self._last_words()}"
+                )
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            trust = ssl.create_default_context(cafile=self.endpoint.certificate)
+            opener = urllib.request.build_opener(
+                urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
+            )
+            with opener.open(f"{self.endpoint.url}/_ministack/health", timeout=5) as response:
+                return bool(response.status == http.client.OK)
+        except (OSError, http.client.HTTPException):  # no certificate yet, nobody listens yet, not ready yet
+            return False
+
+    def _last_words(self) -> str:
+        """Return the server's own error line, or else the last one that it wrote."""
+        lines = self._log_file().read_text("utf-8", errors="replace").split("\n")
+        errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        written = [line.strip() for line in lines if line.strip()]
+        return (errors or written or ["it wrote nothing"])[-1]
+
+    def _log_file(self) -> Path:
+        return self.folder / "server.log"
+
+
+def end_process_group(group: int, ended: Callable[[], bool]) -> None:
+    """End a process group: SIGTERM, some seconds' grace for its leader, then SIGKILL for whoever is left.
+
+    `ended` says whether the leader has ended. Ctrl-C during the grace ends the grace.
+    """
+    try:
+        _signal_group(group, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while not ended() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        _signal_group(group, signal.SIGKILL)
+        while not ended():
+            time.sleep(0.02)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a session's folder, also while a killed process still writes its last file into it."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone; macOS says PermissionError of a zombie
+        os.killpg(group, number)
+
+
+def _free_port(port: int | None) -> int:
+    if port is not None:
+        if not 0 < port < 65536:
+            raise UsageError(f"The port {port} isn't one. Allowed: 1 to 65535; omit it to take any free one.")
+        if (reason := _why_not(port)) is not None:
+            raise UsageError(f"The port {port} is taken ({reason}). Fix: give another, or none to take any free one.")
+        return port
+    if _why_not(DEFAULT_PORT) is None:
+        return DEFAULT_PORT
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _why_not(port: int) -> str | None:
+    """Return why nobody can listen on the port, None when one can."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: TIME_WAIT isn't taken
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
+
+
+def _session_folder(folder: Path | None) -> Path:
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="local-aws-"))
+    folder = folder.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(f"The folder {str(folder)!r} isn't empty, and is removed at the end. Fix: give a new one.")
+    except OSError as error:
+        raise UsageError(
+            f"The folder {str(folder)!r} can't be made: {error.strerror}. Fix: give another one."
+        ) from None
+    return folder
+
+
+def _start_server(port: int, folder: Path, keep_open: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    folder.joinpath("tmp").mkdir()
+    with folder.joinpath("server.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "constructs_lib.local.server"],
+            # `python -m` looks in the working folder first: the server is found in a checkout, too.
+            cwd=Path(__file__).parents[2],
+            env=clean_environment(folder) | {"LOCAL_AWS_PORT": str(port), "LOCAL_AWS_FOLDER": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=keep_open,
+        )
