@@ -11,10 +11,11 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from demo.errors import DemoError, UsageError
 from demo.run import run_demo
-from demo.sources import FolderSource, NoaaSource, SampleSource, Source
+from demo.sources import Source, folder_source, noaa_source, sample_source
 
 UNITS = ("knots", "mph", "kmh", "mps")
 DEFAULT_SAMPLE_OBJECTS = 2400
@@ -22,8 +23,15 @@ DEFAULT_NOAA_OBJECTS = 500
 FIRST_GSOD_YEAR = 1929
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse with the house's errors: one line, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m demo",
         description="Mean wind speeds on a world map: the CDK app synthesized, deployed by the CDK CLI to an embedded "
         "AWS on this machine, run as the real state machine with the real handlers. No AWS account, no Docker.",
@@ -43,8 +51,12 @@ def _parser() -> argparse.ArgumentParser:
         "--max-objects", type=int, metavar="N", help=f"noaa: objects to fetch (default {DEFAULT_NOAA_OBJECTS})"
     )
     parser.add_argument("--unit", choices=UNITS, default="mph", help="of the results (default mph)")
-    parser.add_argument("--batch-size", type=int, default=100, metavar="N", help="objects a batch, 1 to 1,000 (default 100)")
-    parser.add_argument("--out", type=Path, default=Path("build/demo"), metavar="DIR", help="for the files (default build/demo)")
+    parser.add_argument(
+        "--batch-size", type=int, default=100, metavar="N", help="objects a batch, 1 to 1,000 (default 100)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/demo"), metavar="DIR", help="for the files (default build/demo)"
+    )
     parser.add_argument("--cdk", type=Path, metavar="FILE", help="the CDK CLI (default: this checkout's, then PATH's)")
     return parser
 
@@ -59,7 +71,7 @@ def _source(args: argparse.Namespace) -> Source:
             owner = "sample" if name == "objects" else "noaa"
             raise UsageError(f"--{name.replace('_', '-')} goes with --source {owner}, not with --source {args.source}")
     if args.source == "sample":
-        return SampleSource(DEFAULT_SAMPLE_OBJECTS if args.objects is None else args.objects)
+        return sample_source(DEFAULT_SAMPLE_OBJECTS if args.objects is None else args.objects)
     if args.source == "noaa":
         this_year = datetime.now(UTC).year
         years = tuple(args.years or [this_year - 1])
@@ -69,8 +81,8 @@ def _source(args: argparse.Namespace) -> Source:
         count = DEFAULT_NOAA_OBJECTS if args.max_objects is None else args.max_objects
         if count < 1:
             raise UsageError(f"--max-objects {count}: give at least 1")
-        return NoaaSource(years, count)
-    return FolderSource(Path(args.source))
+        return noaa_source(years, count)
+    return folder_source(Path(args.source))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,8 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +23,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from constructs_lib.local import ExecutionResult, LocalCloud
+from constructs_lib.local import Progress as MapRunProgress
+from constructs_lib.local.endpoint import clean_environment
 from demo.errors import DemoError
 from demo.sources import NOAA_BUCKET, Source
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_s3 import S3Client
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK = "WindSpeed"
@@ -37,3 +40,176 @@ NOAA_ACCOUNT = "222222222222"
 REGION = "us-east-1"
 PUT_THREADS = 8
 RESULT_FILES = ("stations.csv", "stations.geojson", "rejected.csv", "summary.json", "map.html")
+
+
+def run_demo(source: Source, *, unit: str, batch_size: int, out: Path, cdk: Path | None) -> int:
+    """Run the app over ``source`` and fetch its files into ``out``; returns 0, or 1 when the execution failed.
+
+    Raises ``DemoError`` when a step before the execution fails: no CDK CLI, a synth or a deployment that fails.
+    """
+    begun = time.monotonic()
+    console = Console(highlight=False)
+    console.print(f"Mean wind speed of every station, in {unit}: {source.title}")
+    for note in source.notes:
+        console.print(f"  [yellow]note[/]: {note}")
+    with tempfile.TemporaryDirectory(prefix="wind-speed-demo-") as name, ThreadPoolExecutor(1) as background:
+        folder = Path(name)
+        cli = _cdk(cdk)
+        # Both take some seconds, and neither needs the other.
+        assembly = background.submit(_synth, folder, cli, unit=unit, batch_size=batch_size, sample=source.sample)
+        with LocalCloud.start(folder=folder / "cloud") as cloud:
+            with _step(console, "Synthesize the app, start the embedded AWS"):
+                app = assembly.result()
+            with _step(console, "Deploy it with the CDK CLI"):
+                outputs = cloud.deploy(app, cdk=cli)[STACK]
+            with _step(console, f"Put {len(source.objects):,} objects") as progress:
+                _seed(cloud.client("s3", account=NOAA_ACCOUNT, region=REGION), source, progress)
+            with _step(console, "Run the state machine") as progress:
+                result = _run(cloud, outputs["StateMachineArn"], progress)
+            files = _fetch(
+                cloud.client("s3", account=ACCOUNT, region=REGION), outputs["ResultsBucketName"], result, out
+            )
+    _report(console, result, files, out, seconds=time.monotonic() - begun)
+    return 0 if result.status == "SUCCEEDED" else 1
+
+
+@contextmanager
+def _step(console: Console, title: str) -> Iterator[Progress]:
+    """A line for a step: a spinner (and the bars that are added) while it runs, a tick and its seconds after."""
+    begun = time.monotonic()
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        spinner = progress.add_task(title, total=None)
+        try:
+            yield progress
+        except BaseException:
+            console.print(f"[red]✗[/] {title}")
+            raise
+        progress.remove_task(spinner)
+    console.print(f"[green]✓[/] {title}  [dim]{time.monotonic() - begun:.1f} s[/]")
+
+
+def _cdk(given: Path | None) -> Path:
+    """The CDK CLI: the one given, this checkout's, or the PATH's."""
+    found = given or next(
+        (path for path in (ROOT / "node_modules/.bin/cdk", shutil.which("cdk")) if path and Path(path).exists()), None
+    )
+    if found is None or not Path(found).exists():
+        raise DemoError(
+            f"no CDK CLI at {found or 'node_modules/.bin/cdk or on the PATH'}: run `make setup`, or name one with --cdk"
+        )
+    return Path(found)
+
+
+def _synth(folder: Path, cdk: Path, *, unit: str, batch_size: int, sample: bool) -> Path:
+    """Synthesize the app with the CDK CLI, no AWS account in reach; returns the assembly's folder."""
+    out = folder / "cdk.out"
+    context = {"unit": unit, "batch_size": batch_size, "sample": str(sample).lower()}
+    command = [str(cdk), "synth", "--quiet", "--app", f'"{sys.executable}" app.py', "--output", str(out)]
+    command += [word for key, value in context.items() for word in ("--context", f"{key}={value}")]
+    done = subprocess.run(
+        command, cwd=ROOT, env=_synth_environment(folder), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise DemoError("cdk synth failed:\n" + (done.stderr or done.stdout).strip())
+    return out
+
+
+def _synth_environment(folder: Path) -> dict[str, str]:
+    """An environment that knows no AWS account, with this Python's Node first and jsii's unpacked packages kept."""
+    environment = clean_environment(folder)
+    beside_python = Path(sys.executable).parent
+    environment["PATH"] = f"{beside_python}{os.pathsep}{environment['PATH']}"
+    if (node := os.environ.get("JSII_NODE") or shutil.which("node", path=environment["PATH"])) is not None:
+        environment["JSII_NODE"] = node
+    # Unpacking aws-cdk-lib takes 10 s and 213 MB: once a user, not once a run.
+    environment["JSII_RUNTIME_PACKAGE_CACHE_ROOT"] = str(Path.home() / ".cache/aws/jsii/package-cache")
+    return environment
+
+
+def _seed(s3: S3Client, source: Source, progress: Progress) -> None:
+    """Put the source's objects into a bucket of NOAA's name, in an account of its own, readable by everyone."""
+    s3.create_bucket(Bucket=NOAA_BUCKET)
+    everyone = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": ["s3:ListBucket", "s3:GetObject"],
+                "Resource": [f"arn:aws:s3:::{NOAA_BUCKET}", f"arn:aws:s3:::{NOAA_BUCKET}/*"],
+            }
+        ],
+    }
+    s3.put_bucket_policy(Bucket=NOAA_BUCKET, Policy=json.dumps(everyone))
+    bar = progress.add_task("  objects", total=len(source.objects))
+
+    def put(item: tuple[str, Callable[[], bytes]]) -> None:
+        key, body = item
+        s3.put_object(Bucket=NOAA_BUCKET, Key=key, Body=body())
+        progress.advance(bar)
+
+    with ThreadPoolExecutor(PUT_THREADS) as pool:
+        futures = [pool.submit(put, item) for item in source.objects]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _run(cloud: LocalCloud, state_machine_arn: str, progress: Progress) -> ExecutionResult:
+    """Run the state machine to its end, with a bar of objects and one of batches."""
+    objects = progress.add_task("  objects", total=None)
+    batches = progress.add_task("  batches", total=None)
+
+    def show(run: MapRunProgress) -> None:
+        progress.update(objects, total=run.items.total or None, completed=run.items.done)
+        progress.update(batches, total=run.children.total or None, completed=run.children.done)
+
+    return cloud.run(state_machine_arn, {}, show)
+
+
+def _fetch(s3: S3Client, bucket: str, result: ExecutionResult, out: Path) -> list[Path]:
+    """Fetch everything that the run wrote, whatever its end, into ``out``; returns the result files among it."""
+    prefix = f"runs/{result.execution_arn.rsplit(':', 1)[1]}/"
+    out.mkdir(parents=True, exist_ok=True)
+    for name in RESULT_FILES:
+        (out / name).unlink(missing_ok=True)  # an earlier run's
+    shutil.rmtree(out / "map", ignore_errors=True)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            path = out / item["Key"].removeprefix(prefix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
+    return [out / name for name in RESULT_FILES if (out / name).exists()]
+
+
+def _report(console: Console, result: ExecutionResult, files: list[Path], out: Path, *, seconds: float) -> None:
+    """The table of the run's numbers, its error if it had one, and where the files are."""
+    summary_file = out / "summary.json"
+    if summary_file in files:
+        summary = json.loads(summary_file.read_text())
+        table = Table(
+            title=f"{result.status.lower()} · execution {summary['duration_seconds']:.1f} s, all in all {seconds:.1f} s"
+        )
+        for name in ("listed", "analysed", "rejected", "failed"):
+            table.add_column(f"objects {name}", justify="right")
+        table.add_column("stations", justify="right")
+        counts = [
+            *(summary[f"objects_{name}"] for name in ("listed", "analysed", "rejected", "failed")),
+            summary["stations"],
+        ]
+        table.add_row(*(f"{count:,}" for count in counts))
+        console.print(table)
+    if result.error is not None:
+        print(f"error: {result.error}: {result.cause or 'no cause given'}", file=sys.stderr)
+    for path in files:
+        console.print(str(path), soft_wrap=True)

@@ -1,163 +1,123 @@
-"""Where the demo's objects come from: made up, a folder, or NOAA's public bucket. Each yields ``(key, body)``."""
+"""Where the demo's objects come from: made up, a folder, or NOAA's public bucket."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 from demo.errors import DemoError, UsageError
-from demo.sample import SampleObject, sample_objects
+from demo.sample import sample_objects
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from mypy_boto3_s3 import S3Client
 
 NOAA_BUCKET = "noaa-gsod-pds"
 NOAA_REGION = "us-east-1"
 NOAA_THREADS = 16
 
-YEAR_FOLDER = re.compile(r"\d{4}")
+_YEAR_FOLDER = re.compile(r"\d{4}")
 
 
-class Source(Protocol):
-    """Objects laid out as in NOAA's bucket: ``<year>/<station>.csv``."""
+@dataclass(frozen=True)
+class Source:
+    """Objects laid out as in NOAA's bucket, ``<year>/<station>.csv``.
+
+    ``title`` says in a line what they are; ``objects`` holds each one's key and the call that gives its body (safe
+    from several threads); ``sample`` is true for made-up observations; ``notes`` are lines that the user should see.
+    """
 
     title: str
-    sample: bool
-    notes: list[str]
-
-    def __len__(self) -> int:
-        """How many objects there are."""
-
-    def objects(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
-        """Each object's key, and the call that gives its body (safe from several threads)."""
+    objects: Sequence[tuple[str, Callable[[], bytes]]]
+    sample: bool = False
+    notes: tuple[str, ...] = ()
 
 
-@dataclass
-class SampleSource:
-    """Made-up observations at real airports' coordinates; the bucket's ``index.html`` beside them, as in NOAA's."""
-
-    count: int
-    title: str = field(init=False)
-    sample: bool = field(default=True, init=False)
-    notes: list[str] = field(default_factory=list, init=False)
-    _objects: list[SampleObject] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        try:
-            self._objects = list(sample_objects(self.count))
-        except ValueError as error:
-            raise UsageError(f"--objects {self.count}: {error}") from None
-        self.title = "made-up observations at real airports' coordinates"
-
-    def __len__(self) -> int:
-        return len(self._objects)
-
-    def objects(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
-        for obj in self._objects:
-            yield obj.key, obj.body
+def sample_source(count: int) -> Source:
+    """``count`` objects of made-up observations. Raises ``UsageError`` for a count that the sample can't have."""
+    try:
+        objects = [(obj.key, obj.body) for obj in sample_objects(count)]
+    except ValueError as error:
+        raise UsageError(f"--objects {count}: {error}") from None
+    return Source("made-up observations at real airports' coordinates", objects, sample=True)
 
 
-@dataclass
-class FolderSource:
-    """A folder laid out ``<year>/<station>.csv``. Files outside a year's folder are named in ``notes``, not read."""
+def folder_source(folder: Path) -> Source:
+    """Every file of a folder laid out ``<year>/<station>.csv``; those outside a year's folder are named in the notes.
 
-    folder: Path
-    title: str = field(init=False)
-    sample: bool = field(default=False, init=False)
-    notes: list[str] = field(default_factory=list, init=False)
-    _files: list[Path] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if not self.folder.is_dir():
-            raise UsageError(
-                f"--source {self.folder}: no such folder. Give a folder laid out <year>/<station>.csv, or sample, or noaa"
-            )
-        files = sorted(path for path in self.folder.rglob("*") if path.is_file())
-        self._files = [path for path in files if YEAR_FOLDER.fullmatch(path.relative_to(self.folder).parts[0])]
-        outside = [str(path.relative_to(self.folder)) for path in files if path not in set(self._files)]
-        if not self._files:
-            raise UsageError(
-                f"--source {self.folder}: no file in a year's folder there. Lay it out <year>/<station>.csv, "
-                "for example 2024/72429793812.csv"
-            )
-        if outside:
-            names = ", ".join(outside[:3]) + (", …" if len(outside) > 3 else "")
-            self.notes.append(f"not under a year's folder, so not objects of the source: {len(outside)} ({names})")
-        self.title = str(self.folder)
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def objects(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
-        for path in self._files:
-            yield path.relative_to(self.folder).as_posix(), path.read_bytes
+    Raises ``UsageError`` for a folder that doesn't exist, or that has no file in a year's folder.
+    """
+    layout = "a folder laid out <year>/<station>.csv, for example 2024/72429793812.csv"
+    if not folder.is_dir():
+        raise UsageError(f"--source {folder}: no such folder. Give {layout}; or sample; or noaa")
+    inside, outside = [], []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder)
+        if len(name.parts) > 1 and _YEAR_FOLDER.fullmatch(name.parts[0]):
+            inside.append((name.as_posix(), path.read_bytes))
+        else:
+            outside.append(name.as_posix())
+    if not inside:
+        raise UsageError(f"--source {folder}: no file in a year's folder there. Give {layout}")
+    names = ", ".join(outside[:3]) + (", …" if len(outside) > 3 else "")
+    notes = (f"outside the years' folders, so not part of the source: {len(outside)} ({names})",) if outside else ()
+    return Source(str(folder), inside, notes=notes)
 
 
-@dataclass
-class NoaaSource:
-    """Objects of the public bucket over HTTPS, unsigned (no AWS account): ``max_objects``, evenly over the stations."""
+def noaa_source(years: Sequence[int], max_objects: int, endpoint_url: str | None = None) -> Source:
+    """``max_objects`` of the public bucket's objects of ``years``, spread evenly, over HTTPS without an AWS account.
 
-    years: tuple[int, ...]
-    max_objects: int
-    endpoint_url: str | None = None
-    title: str = field(init=False)
-    sample: bool = field(default=False, init=False)
-    notes: list[str] = field(default_factory=list, init=False)
-    _keys: list[str] = field(init=False, repr=False)
+    ``endpoint_url`` is S3's own when omitted. Raises ``DemoError`` when the bucket can't be reached, here or when a
+    body is read, and ``UsageError`` when it has no object of these years.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    def __post_init__(self) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
+    client = _unsigned_client(endpoint_url)
 
-        self._client = self._connect()
-        try:
-            with ThreadPoolExecutor(NOAA_THREADS) as pool:
-                listed = [key for keys in pool.map(self._list, self.years) for key in keys]
-        except (BotoCoreError, ClientError) as error:
-            raise self._unreachable(error) from None
-        if not listed:
-            raise UsageError(f"--years {' '.join(map(str, self.years))}: s3://{NOAA_BUCKET} has no object of them")
-        step = max(1, len(listed) / self.max_objects)
-        self._keys = [listed[int(i * step)] for i in range(min(self.max_objects, len(listed)))]
-        self.title = f"s3://{NOAA_BUCKET}, {len(self._keys):,} of {len(listed):,} objects of {', '.join(map(str, self.years))}"
-
-    def _connect(self) -> S3Client:
-        import boto3
-        from botocore import UNSIGNED
-        from botocore.config import Config
-
-        config = Config(
-            signature_version=UNSIGNED,
-            connect_timeout=10,
-            max_pool_connections=NOAA_THREADS,
-            retries={"mode": "standard", "total_max_attempts": 3},
-        )
-        return boto3.client("s3", region_name=NOAA_REGION, config=config, endpoint_url=self.endpoint_url)
-
-    def _list(self, year: int) -> list[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=NOAA_BUCKET, Prefix=f"{year}/")
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
-    def _get(self, key: str) -> bytes:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            return self._client.get_object(Bucket=NOAA_BUCKET, Key=key)["Body"].read()
-        except (BotoCoreError, ClientError) as error:
-            raise self._unreachable(error) from None
-
-    def _unreachable(self, error: Exception) -> DemoError:
+    def unreachable(error: Exception) -> DemoError:
         return DemoError(
-            f"--source noaa: s3://{NOAA_BUCKET} can't be read over HTTPS ({error}). "
+            f"s3://{NOAA_BUCKET} can't be read over HTTPS ({error}). "
             "Check the network or the proxy, or take --source sample, which needs none"
         )
 
-    def __len__(self) -> int:
-        return len(self._keys)
+    def keys(year: int) -> list[str]:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=NOAA_BUCKET, Prefix=f"{year}/")
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
-    def objects(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
-        for key in self._keys:
-            yield key, lambda key=key: self._get(key)  # type: ignore[misc]
+    def body(key: str) -> bytes:
+        try:
+            return client.get_object(Bucket=NOAA_BUCKET, Key=key)["Body"].read()
+        except (BotoCoreError, ClientError) as error:
+            raise unreachable(error) from None
+
+    try:
+        with ThreadPoolExecutor(NOAA_THREADS) as pool:
+            listed = [key for keys_of_year in pool.map(keys, years) for key in keys_of_year]
+    except (BotoCoreError, ClientError) as error:
+        raise unreachable(error) from None
+    of_years = ", ".join(map(str, years))
+    if not listed:
+        raise UsageError(f"--years {of_years}: s3://{NOAA_BUCKET} has no object of them")
+    count = min(max_objects, len(listed))
+    chosen = [listed[i * len(listed) // count] for i in range(count)]
+    title = f"s3://{NOAA_BUCKET}, {count:,} of {len(listed):,} objects of {of_years}"
+    return Source(title, [(key, partial(body, key)) for key in chosen])
+
+
+def _unsigned_client(endpoint_url: str | None) -> S3Client:
+    import boto3
+    from botocore import UNSIGNED
+    from botocore.config import Config
+
+    config = Config(
+        signature_version=UNSIGNED,
+        connect_timeout=10,
+        max_pool_connections=NOAA_THREADS,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )
+    return boto3.client("s3", region_name=NOAA_REGION, config=config, endpoint_url=endpoint_url)
