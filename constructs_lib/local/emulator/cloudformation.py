@@ -1,0 +1,77 @@
+"""What MiniStack's CloudFormation lacks: composite alarms, metric-math alarms, and the check of a state machine's definition.
+
+MiniStack's CloudWatch has both kinds of alarm behind its API; only the template's resources don't reach them. A template's
+values are text where the API has numbers, so they are converted on the way.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import responses
+from ministack.services import cloudwatch
+from ministack.services.cloudformation import provisioners
+
+from constructs_lib.local.emulator.definition import InvalidDefinitionError, compile_definition
+from constructs_lib.local.emulator.patches import require
+
+_BOOLEANS = ("ReturnData", "ActionsEnabled")
+_INTEGERS = ("Period", "EvaluationPeriods", "DatapointsToAlarm")
+
+Create = Callable[[str, dict[str, Any], Any], Any]
+
+
+def _typed(value: Any, name: str | None = None) -> Any:
+    if isinstance(value, dict):
+        return {key: _typed(element, key) for key, element in value.items()}
+    if isinstance(value, list):
+        return [_typed(element, name) for element in value]
+    if name in _BOOLEANS:
+        return str(value).lower() == "true"
+    if name in _INTEGERS:
+        return int(value)
+    return float(value) if name == "Threshold" else value
+
+
+def _alarm_creator(put: Callable[..., Any]) -> Create:
+    """A creator of alarms by one of CloudWatch's own calls."""
+
+    def create(logical_id: str, properties: dict[str, Any], stack: Any) -> tuple[str, dict[str, str]]:
+        name = properties.get("AlarmName") or provisioners._physical_name(stack, logical_id, max_len=255)
+        alarm = {key: value for key, value in _typed(properties).items() if key != "Tags"} | {"AlarmName": name}
+        status, _, body = put({}, alarm, False, True)
+        if status >= 400:
+            raise ValueError(f"alarm {name}: {body!r}")
+        arn = f"arn:aws:cloudwatch:{responses.get_region()}:{responses.get_account_id()}:alarm:{name}"
+        return name, {"Arn": arn}
+
+    return create
+
+
+def _checked(original: Create) -> Create:
+    """A creator of state machines that refuses, as CreateStateMachine does, what can't run."""
+
+    def create(logical_id: str, properties: dict[str, Any], stack: Any) -> Any:
+        try:
+            compile_definition(provisioners._sfn_definition(properties))
+        except InvalidDefinitionError as error:
+            raise ValueError(f"{error} (Service: AWSStepFunctions; Error Code: InvalidDefinition)") from error
+        return original(logical_id, properties, stack)
+
+    return create
+
+
+def install() -> None:
+    """Add to MiniStack's handlers of template resources."""
+    require(provisioners, "_RESOURCE_HANDLERS", "_physical_name", "_sfn_definition")
+    require(cloudwatch, "_put_metric_alarm", "_put_composite_alarm", "_composite_alarms")
+    handlers = provisioners._RESOURCE_HANDLERS
+    alarm, machine = handlers["AWS::CloudWatch::Alarm"], handlers["AWS::StepFunctions::StateMachine"]
+    simple, with_metrics = alarm["create"], _alarm_creator(cloudwatch._put_metric_alarm)
+    alarm["create"] = lambda logical_id, properties, stack: (with_metrics if properties.get("Metrics") else simple)(
+        logical_id, properties, stack
+    )
+    handlers["AWS::CloudWatch::CompositeAlarm"] = {
+        "create": _alarm_creator(cloudwatch._put_composite_alarm),
+        "delete": lambda name, _: cloudwatch._composite_alarms.pop(name, None),
+    }
+    machine["create"] = _checked(machine["create"])

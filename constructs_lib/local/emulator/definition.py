@@ -1,0 +1,160 @@
+"""A definition made ready for moto's interpreter.
+
+moto's grammar lacks parts of a Distributed Map (EXPRESS children, whole numbers as percentage, batches with their input, the
+writer's configuration). They are taken out of the text that moto parses and kept aside in a `MapSpec`, from which our own
+Map Run works (`distributed_map`); a placeholder stays where the interpreter's behaviour depends on a field's presence.
+"""
+
+import copy
+import functools
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
+
+from constructs_lib.local.emulator import item_reader
+from constructs_lib.local.emulator.map_fields import (
+    UnsupportedFieldError,
+    check_map_fields,
+    is_distributed,
+    processor_config,
+    states_of,
+)
+
+_KEPT_ASIDE = ("ItemReader", "ItemBatcher", "ItemSelector", "Parameters", "ResultWriter")
+
+
+class InvalidDefinitionError(ValueError):
+    """The definition can't be created; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class MapSpec:
+    """What a DISTRIBUTED Map state says, as it was written (not evaluated).
+
+    Args:
+        query_language: JSONata or JSONPath.
+        execution_type: STANDARD or EXPRESS children.
+        tolerates_count: the state names a tolerated count.
+        tolerates_percentage: the state names a tolerated percentage.
+        fields: `ItemReader`, `ItemBatcher`, `ItemSelector`, `Parameters` and `ResultWriter`, those that are there.
+    """
+
+    query_language: str
+    execution_type: str
+    tolerates_count: bool
+    tolerates_percentage: bool
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A parsed state machine.
+
+    Args:
+        program: moto's; it keeps no state of an execution, so that many may run it.
+        query_language: of the machine.
+        maps: the DISTRIBUTED Map states by name (state names are unique in a machine).
+    """
+
+    program: Any
+    query_language: str
+    maps: dict[str, MapSpec]
+
+
+@functools.lru_cache(maxsize=512)
+def compile_definition(text: str) -> Definition:
+    """Parse a definition.
+
+    Raises:
+        InvalidDefinitionError: it isn't JSON, isn't ASL, or holds a field that the local cloud doesn't run.
+    """
+    try:
+        definition = json.loads(text)
+        language = definition.get("QueryLanguage", "JSONPath")
+        check_map_fields(definition)
+        maps = {name: spec for name, spec in _keep_aside(definition, language)}
+        program = AmazonStateLanguageParser.parse(json.dumps(definition))[0]
+    except json.JSONDecodeError as error:
+        raise InvalidDefinitionError(f"The definition isn't JSON: {error}") from error
+    except ASLParserException as error:
+        raise InvalidDefinitionError(f"Invalid State Machine Definition: {'; '.join(error.errors)}") from error
+    except (UnsupportedFieldError, ValueError, RuntimeError, AttributeError, TypeError, KeyError) as error:
+        raise InvalidDefinitionError(f"Invalid State Machine Definition: {error}") from error
+    return Definition(program, language, maps)
+
+
+def _keep_aside(definition: dict[str, Any], language: str) -> list[tuple[str, MapSpec]]:
+    specs = []
+    for name, state, query_language in states_of(definition, language):
+        if not is_distributed(state):
+            continue
+        config = processor_config(state)
+        kept = {key: state.pop(key) for key in _KEPT_ASIDE if key in state}
+        specs.append(
+            (
+                name,
+                MapSpec(
+                    query_language=query_language,
+                    execution_type=config.get("ExecutionType", "STANDARD"),
+                    tolerates_count=any(key.startswith("ToleratedFailureCount") for key in state),
+                    tolerates_percentage=any(key.startswith("ToleratedFailurePercentage") for key in state),
+                    fields=copy.deepcopy(kept),
+                ),
+            )
+        )
+        if "ExecutionType" in config:
+            config["ExecutionType"] = "STANDARD"
+        percentage = state.get("ToleratedFailurePercentage")
+        if isinstance(percentage, int):
+            state["ToleratedFailurePercentage"] = float(percentage)
+        if "ItemReader" in kept:
+            # With a reader the interpreter neither evaluates Items nor asks the input for an array.
+            state["ItemReader"] = {"Resource": item_reader.LIST_OBJECTS}
+    return specs
+
+
+@functools.lru_cache(maxsize=512)
+def _parse_template(query_language: str, field_name: str, text: str) -> Any:
+    arguments = "Arguments" if query_language == "JSONata" else "Parameters"
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:s3:getObject",
+        "End": True,
+        arguments: {field_name: json.loads(text)},
+    }
+    machine = {"QueryLanguage": query_language, "StartAt": "template", "States": {"template": state}}
+    return AmazonStateLanguageParser.parse(json.dumps(machine))[0].states.states["template"].parargs
+
+
+class Template:
+    """Any JSON with `{% … %}` or `name.$` in it, evaluated by the interpreter's own evaluator.
+
+    Args:
+        query_language: JSONata or JSONPath.
+        value: the template.
+        is_path: `value` is a path, as in a field whose name ends in `Path`.
+    """
+
+    def __init__(self, query_language: str, value: Any, *, is_path: bool = False) -> None:
+        name = "value.$" if is_path else "value"
+        self._parsed = _parse_template(query_language, name, json.dumps(value))
+
+    def evaluate(self, env: Any) -> Any:
+        """The value in the current state of `env`, moto's environment.
+
+        Raises:
+            FailureEventException: moto's; the evaluation failed.
+        """
+        self._parsed.eval(env)
+        return env.stack.pop()["value"]
+
+
+def evaluate_field(env: Any, query_language: str, holder: dict[str, Any], name: str) -> Any:
+    """The value of `name`, or of the path in `<name>Path`; None when `holder` has neither."""
+    if f"{name}Path" in holder:
+        return Template(query_language, holder[f"{name}Path"], is_path=True).evaluate(env)
+    if name not in holder:
+        return None
+    return Template(query_language, holder[name]).evaluate(env)

@@ -1,0 +1,146 @@
+"""JSONata for moto's interpreter, by jsonata-python; moto itself has only a stub.
+
+`$states` and the variables are bound as values. moto would write them as JSON text in front of each expression, to be parsed
+again each time: a hundred times slower with a large input. Step Functions' own functions (`$partition`, `$range`, `$hash`,
+`$random`, `$uuid`, `$parse`) come from MiniStack, which has all of them.
+"""
+
+import json
+import threading
+from collections import defaultdict
+from typing import Any
+
+import moto.stepfunctions.parser.asl.jsonata.jsonata as moto_jsonata
+from jsonata import Jsonata
+from jsonata.utils import Utils
+from ministack.services import stepfunctions
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.eval import states, variable_store
+
+from constructs_lib.local.emulator.patches import replace, require
+
+_KEPT_PER_EXPRESSION = 32
+_KEPT_EXPRESSIONS = 2000
+
+_bindings = threading.local()
+
+
+class _Expressions:
+    """Parsed expressions, to be used by one thread at a time: a Jsonata object keeps what it is evaluating in itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._free: dict[str, list[Any]] = defaultdict(list)
+
+    def take(self, expression: str) -> Any:
+        with self._lock:
+            if free := self._free.get(expression):
+                return free.pop()
+        parsed = Jsonata(expression)
+        stepfunctions._register_sfn_jsonata_functions(parsed)
+        return parsed
+
+    def give_back(self, expression: str, parsed: Any) -> None:
+        with self._lock:
+            if len(self._free) > _KEPT_EXPRESSIONS:
+                self._free.clear()
+            if len(self._free[expression]) < _KEPT_PER_EXPRESSION:
+                self._free[expression].append(parsed)
+
+
+_expressions = _Expressions()
+
+
+def evaluate(expression: str) -> Any:
+    """The JSON value of an expression, with the bindings that this thread's state has set.
+
+    Raises:
+        JSONataException: the expression can't be parsed or evaluated.
+    """
+    try:
+        parsed = _expressions.take(expression)
+        # The engine's own functions find the expression that they work for through this.
+        Jsonata.CURRENT.jsonata = parsed
+        bound = {name: _with_nulls(value) for name, value in getattr(_bindings, "values", {}).items()}
+        result = json.loads(json.dumps(parsed.evaluate(None, bound), default=_not_json))
+    except Exception as error:
+        # Whatever the engine raises is a failed evaluation of the user's expression.
+        raise moto_jsonata.JSONataException("UNKNOWN", str(error)) from error
+    _expressions.give_back(expression, parsed)
+    return result
+
+
+def _not_json(_: Any) -> None:
+    """A function has no JSON: the interpreter then asks for the result's type and refuses it."""
+
+
+def _with_nulls(value: Any) -> Any:
+    """`value` with the engine's own null, which it tells from nothing (None)."""
+    if value is None:
+        return Utils.NULL_VALUE
+    if isinstance(value, dict):
+        return {key: _with_nulls(element) for key, element in value.items()}
+    if isinstance(value, list):
+        return [_with_nulls(element) for element in value]
+    return value
+
+
+def _bind_states(self: Any, variable_references: set[str] | None = None) -> str:
+    """In the place of moto's `States.to_variable_declarations`: bind the parts of `$states` that are referred to."""
+    data = self._states_data
+    wanted = variable_references or {"$states"}
+    if "$states" not in wanted:
+        data = {key: value for key, value in data.items() if any(name.startswith(f"$states.{key}") for name in wanted)}
+    _bindings.values = {"states": data}
+    return ""
+
+
+def _bind_variables(self: Any) -> str:
+    """In the place of moto's `VariableStore.get_variable_declarations`; called after `_bind_states`, where that is called."""
+    bound: dict[str, Any] = getattr(_bindings, "values", {})
+    _bindings.values = {"states": bound.get("states", {}), **self._outer_scope, **self._inner_scope}
+    return ""
+
+
+def _no_functions(variable_references: set[str]) -> str:  # noqa: ARG001 - moto's signature
+    """In the place of moto's declarations of Step Functions' functions: they are registered with the expression."""
+    return ""
+
+
+def _evaluate_string(self: Any, env: Any) -> None:
+    """In the place of moto's `StringJSONata._eval_body`: what the engine refuses is `States.QueryEvaluationError`."""
+    try:
+        _original_evaluate_string(self, env)
+    except moto_jsonata.JSONataException as error:
+        name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
+        cause = (
+            f"The JSONata expression '{self.expression}' specified for the field '{env.next_field_name}' threw an error "
+            f"during evaluation. {error.details}"
+        )
+        details = {"evaluationFailedEventDetails": {"cause": cause, "error": name.error_name}}
+        env.event_manager.add_event(
+            context=env.event_history_context, event_type=HistoryEventType.EvaluationFailed, event_details=details
+        )
+        raise FailureEventException(
+            FailureEvent(
+                env=env, error_name=name, event_type=HistoryEventType.EvaluationFailed, event_details=details
+            )
+        ) from error
+
+
+_original_evaluate_string: Any = string_expression.StringJSONata._eval_body
+
+
+def install() -> None:
+    """Replace moto's stub."""
+    require(stepfunctions, "_register_sfn_jsonata_functions")
+    require(Jsonata, "CURRENT")
+    replace(moto_jsonata, "_eval_jsonata", evaluate)
+    replace(string_expression.StringJSONata, "_eval_body", _evaluate_string)
+    replace(states.States, "to_variable_declarations", _bind_states)
+    replace(variable_store.VariableStore, "get_variable_declarations", _bind_variables)
+    replace(string_expression, "get_intrinsic_functions_declarations", _no_functions)

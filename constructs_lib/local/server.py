@@ -1,0 +1,114 @@
+"""The embedded AWS, as a process: `python -m constructs_lib.local.server`.
+
+MiniStack's services and APIs with IAM enforced, over TLS, on 127.0.0.1 only; state machines run by moto's interpreter. It is
+meant to be started by `LocalCloud`, with an environment of its own:
+
+- `LOCAL_AWS_FOLDER`: an existing folder, which the caller removes; everything temporary is in it.
+- `LOCAL_AWS_PORT`: the port (4566).
+- `LOCAL_AWS_MAP_CONCURRENCY`: children of a Map Run that run at the same time (twice the processors).
+- `LOCAL_AWS_SYNC_POLL_MILLISECONDS`: how often a `.sync` task looks (100).
+- `LOCAL_AWS_LOG_LEVEL`: WARNING; INFO shows each request.
+
+Ready when `https://127.0.0.1:<port>/_ministack/health` answers; the certificate to trust is
+`<folder>/tmp/ministack-tls/server.crt`. The log is on standard error. SIGTERM or SIGINT ends it and its Lambda workers; the
+exit status is then 0. When it can't start, the status is 3 and standard error ends in one line, `error: …`.
+
+An access key of twelve digits is the root of the account of that number; any secret goes with it.
+"""
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+from typing import NoReturn
+
+from constructs_lib.local.emulator.launch import ADDRESS, Settings, StartError, prepare, read_settings
+from constructs_lib.local.emulator.launch import refuse_foreign_connections
+from constructs_lib.local.emulator.patches import check_versions
+
+CANNOT_START = 3
+
+
+def main() -> int:
+    """Run the server until it is told to stop; return only when it can't start, with the exit status."""
+    try:
+        settings = read_settings(os.environ)
+        check_versions()
+        prepare(settings)
+        refuse_foreign_connections()
+        _install(settings)
+    except StartError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return CANNOT_START
+    except ImportError as error:
+        sys.stderr.write(f"error: {error}: pip install 'step-functions-at-scale[local]'\n")
+        return CANNOT_START
+    asyncio.run(_serve(settings))
+
+
+def _install(settings: Settings) -> None:
+    """Load MiniStack and moto, and put our parts in their places.
+
+    Raises:
+        StartError: a private name isn't where it was.
+    """
+    # Loaded here and not above: both read the environment that `prepare` has made.
+    from constructs_lib.local.emulator import (
+        cloudformation,
+        distributed_map,
+        interpreter,
+        jsonata,
+        lambda_worker,
+        role_sessions,
+        service_calls,
+    )
+
+    clients = role_sessions.ClientFactory(settings.endpoint)
+    jsonata.install()
+    role_sessions.install()
+    service_calls.install()
+    interpreter.install(clients, settings.sync_poll_seconds)
+    distributed_map.install(settings.map_concurrency)
+    lambda_worker.install(settings)
+    cloudformation.install()
+
+
+async def _serve(settings: Settings) -> NoReturn:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack import app
+
+    from constructs_lib.local.emulator import lambda_worker
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        # Each connection is a file, and a wide map has many.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    config = Config()
+    # MiniStack's own start would also take port 443 when it is free.
+    config.bind = [f"{ADDRESS}:{settings.port}"]
+    config.certfile, config.keyfile = str(settings.certificate), str(settings.key)
+    config.keep_alive_timeout = 75
+    config.loglevel = app.LOG_LEVEL
+    logging.getLogger("hypercorn.access").setLevel(logging.WARNING)
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    # Hypercorn's own way to stop waits for clients to close their connections, which a client that waits for us won't.
+    serving = asyncio.create_task(serve(app.app, config, shutdown_trigger=asyncio.Event().wait))
+    await asyncio.wait({serving, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    failure = serving.exception() if serving.done() else None
+    if failure is not None:
+        sys.stderr.write(f"error: the server ended: {failure}\n")
+    lambda_worker.stop_all()
+    # Not by returning: asyncio would wait for threads that wait for tasks, and what those could finish is gone.
+    logging.shutdown()
+    os._exit(0 if failure is None else 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
