@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+from constructs_lib.local import LocalCloudError
 from demo.errors import DemoError, UsageError
 from demo.run import run_demo
 from demo.sources import Source, folder_source, noaa_source, sample_source
@@ -100,8 +101,8 @@ def main(argv: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except DemoError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (DemoError, LocalCloudError) as error:
+        print("\n".join([f"error: {error}", *getattr(error, "details", ())]), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

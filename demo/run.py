@@ -25,7 +25,7 @@ from rich.table import Table
 from constructs_lib.local import ExecutionResult, LocalCloud
 from constructs_lib.local import Progress as MapRunProgress
 from constructs_lib.local.endpoint import clean_environment
-from demo.errors import DemoError
+from demo.errors import DemoError, UsageError
 from demo.sources import NOAA_BUCKET, Source
 
 if TYPE_CHECKING:
@@ -45,16 +45,17 @@ RESULT_FILES = ("stations.csv", "stations.geojson", "rejected.csv", "summary.jso
 def run_demo(source: Source, *, unit: str, batch_size: int, out: Path, cdk: Path | None) -> int:
     """Run the app over ``source`` and fetch its files into ``out``; returns 0, or 1 when the execution failed.
 
-    Raises ``DemoError`` when a step before the execution fails: no CDK CLI, a synth or a deployment that fails.
+    Raises ``DemoError`` when a step before the execution fails: no CDK CLI, a synth that fails; the embedded AWS and the
+    deployment raise ``LocalCloudError``.
     """
     begun = time.monotonic()
+    cli = _cdk(cdk)
     console = Console(highlight=False)
     console.print(f"Mean wind speed of every station, in {unit}: {source.title}")
     for note in source.notes:
         console.print(f"  [yellow]note[/]: {note}")
     with tempfile.TemporaryDirectory(prefix="wind-speed-demo-") as name, ThreadPoolExecutor(1) as background:
         folder = Path(name)
-        cli = _cdk(cdk)
         # Both take some seconds, and neither needs the other.
         assembly = background.submit(_synth, folder, cli, unit=unit, batch_size=batch_size, sample=source.sample)
         with LocalCloud.start(folder=folder / "cloud") as cloud:
@@ -97,13 +98,14 @@ def _step(console: Console, title: str) -> Iterator[Progress]:
 
 def _cdk(given: Path | None) -> Path:
     """The CDK CLI: the one given, this checkout's, or the PATH's."""
-    found = given or next(
-        (path for path in (ROOT / "node_modules/.bin/cdk", shutil.which("cdk")) if path and Path(path).exists()), None
-    )
-    if found is None or not Path(found).exists():
-        raise DemoError(
-            f"no CDK CLI at {found or 'node_modules/.bin/cdk or on the PATH'}: run `make setup`, or name one with --cdk"
-        )
+    if given is not None:
+        if not given.is_file():
+            raise UsageError(f"--cdk {given}: no such file. Name the CDK CLI, or run `make setup` and name none")
+        return given.absolute()
+    ours = ROOT / "node_modules/.bin/cdk"
+    found = ours if ours.exists() else shutil.which("cdk")
+    if found is None:
+        raise DemoError("there is no CDK CLI in node_modules or on the PATH: run `make setup`, or name one with --cdk")
     return Path(found)
 
 

@@ -14,6 +14,7 @@ import zlib
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,8 @@ def sample_objects(count: int) -> Iterator[SampleObject]:
 _QUIRKS = {1: "letter in the id", 2: "misses most days", 3: "misses all days", 4: "old rows"}
 
 
-def _spread_over_the_world() -> list[Airport]:
+@cache
+def _spread_over_the_world() -> tuple[Airport, ...]:
     """Every airport, ordered so that any number from the start covers the world evenly (cells of five degrees)."""
     import airportsdata
 
@@ -98,7 +100,7 @@ def _spread_over_the_world() -> list[Airport]:
     for airports in cells.values():
         airports.sort(key=lambda airport: zlib.crc32(airport.icao.encode()))
     ranked = [(rank, zlib.crc32(a.icao.encode()), a) for airports in cells.values() for rank, a in enumerate(airports)]
-    return [airport for _, _, airport in sorted(ranked, key=lambda r: r[:2])]
+    return tuple(airport for _, _, airport in sorted(ranked, key=lambda r: r[:2]))
 
 
 def _climate(airport: Airport) -> float:

@@ -1,0 +1,63 @@
+"""The demo's command line: wrong arguments end in one line and exit code 2, before anything is started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from demo.__main__ import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--unit", "furlongs"], ["furlongs", "knots", "mph", "kmh", "mps"]),
+        (["--batch-size", "0"], ["--batch-size 0", "1 to 1,000"]),
+        (["--batch-size", "1001"], ["--batch-size 1001", "1 to 1,000"]),
+        (["--batch-size", "many"], ["--batch-size", "many"]),
+        (["--objects", "0"], ["--objects 0", "from 1 to"]),
+        (["--objects", "99999999"], ["--objects 99999999", "from 1 to"]),
+        (["--source", "nowhere/at/all"], ["nowhere/at/all", "no such folder", "<year>/<station>.csv"]),
+        (["--source", "noaa", "--years", "1928"], ["--years 1928", "from 1929"]),
+        (["--source", "noaa", "--years", "2999"], ["--years 2999", "from 1929"]),
+        (["--source", "noaa", "--max-objects", "0"], ["--max-objects 0", "at least 1"]),
+        (["--source", "noaa", "--objects", "5"], ["--objects", "--source sample", "--source noaa"]),
+        (["--years", "2024"], ["--years", "--source noaa", "--source sample"]),
+        (["--max-objects", "5"], ["--max-objects", "--source noaa"]),
+        (["--out", __file__], ["--out", "a file is there"]),
+        (["--cdk", "no/such/cdk"], ["no/such/cdk", "make setup"]),
+        (["--whatever"], ["--whatever"]),
+    ],
+    ids=" ".join,
+)
+def test_should_refuse_a_wrong_argument_in_one_line(
+    arguments: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code: object = main(arguments)
+    except SystemExit as exit_:
+        code = exit_.code
+    message = capsys.readouterr().err
+    assert code == 2
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    for words in said:
+        assert words in message
+
+
+def test_should_refuse_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--source", str(tmp_path)]) == 2
+    assert "no file in a year's folder" in capsys.readouterr().err
+
+
+def test_should_explain_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    help_text = capsys.readouterr().out
+    for option in ("--source", "--objects", "--years", "--max-objects", "--unit", "--batch-size", "--out", "--cdk"):
+        assert option in help_text
