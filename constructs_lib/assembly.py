@@ -89,8 +89,8 @@ class Stack:
         """The nested stacks by logical id; one whose template isn't part of the assembly is left out."""
         found = {}
         for logical_id, resource in self.resources("AWS::CloudFormation::Stack").items():
-            file = self.template_file.parent / str(resource.get("Metadata", {}).get("aws:asset:path", ""))
-            if file.is_file():
+            file = self._asset(str(self.resolve(resource.get("Properties", {}).get("TemplateURL"))))
+            if file is not None:
                 found[logical_id] = Stack(
                     id=f"{self.id}/{logical_id}",
                     name=f"{self.name}-{logical_id}",
@@ -166,19 +166,24 @@ class Stack:
         elif "Definition" in properties:
             text = json.dumps(properties["Definition"])
         else:
-            text = self._asset(properties.get("DefinitionS3Location", {}).get("Key", "")).read_text("utf-8")
+            key = str(properties.get("DefinitionS3Location", {}).get("Key"))
+            file = self._asset(key)
+            if file is None:
+                raise ValueError(f"no asset of the assembly is published as {key!r}")
+            text = file.read_text("utf-8")
         for key, value in properties.get("DefinitionSubstitutions", {}).items():
             text = text.replace("${" + key + "}", value if isinstance(value, str) else json.dumps(value))
         return cast("str", text)
 
-    def _asset(self, object_key: str) -> Path:
-        """Return the file that is published under `object_key`, by the asset manifests beside the template."""
+    def _asset(self, location: str) -> Path | None:
+        """Return the file that the asset manifests beside the template publish at `location`, a key or a URL."""
         folder = self.template_file.parent
         for manifest in sorted(folder.glob("*.assets.json")):
             for asset in _read_json(manifest).get("files", {}).values():
-                if object_key in {d.get("objectKey") for d in asset.get("destinations", {}).values()}:
+                keys = {d.get("objectKey") for d in asset.get("destinations", {}).values()}
+                if any(f"/{location}".endswith(f"/{key}") for key in keys):
                     return folder / str(asset["source"]["path"])
-        raise ValueError(f"no asset of the assembly is published as {object_key!r}")
+        return None
 
 
 @dataclass(frozen=True, eq=False)
