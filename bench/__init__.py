@@ -1,0 +1,1 @@
+"""What the project promises about time and memory, measured: `python -m bench`."""

@@ -1,0 +1,113 @@
+"""Analyze batch: a batch of GSOD objects to station records, one for each station.
+
+An object that holds no record is reported with its reason and doesn't fail the batch. What concerns more than one
+object does: missing permissions as the SDK's own error, S3 trouble as TransientS3Error, which the state machine
+retries.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypedDict
+
+from . import gsod, s3
+
+# Step Functions takes 256 KiB of JSON from a state, and its error for more can't be caught. This leaves 56 KiB for what
+# a user's own states add.
+MAX_RESULT_BYTES = 200 * 1024
+# Applied only to a result that would be larger, which takes hundreds of keys of hundreds of bytes.
+_MAX_KEY_BYTES = 96
+
+_logger = logging.getLogger(__name__)
+
+
+class Item(TypedDict):
+    """One object of the batch."""
+
+    key: str
+
+
+class Event(TypedDict):
+    """What the map's ItemBatcher passes on."""
+
+    Items: list[Item]
+
+
+class Result(TypedDict):
+    """`stations` are arrays in the order of gsod.Station, `rejected` arrays of key and reason.
+
+    `analysed` counts objects: with those rejected they are the batch.
+    """
+
+    analysed: int
+    stations: list[list[str | int | float | None]]
+    rejected: list[list[str]]
+
+
+def handler(event: Event, context: object) -> Result:  # noqa: ARG001 - Lambda passes both
+    """Read and merge one batch from SOURCE_BUCKET."""
+    return analyze(_reader(os.environ["SOURCE_BUCKET"]), [item["key"] for item in event["Items"]])
+
+
+@lru_cache(maxsize=1)
+def _reader(bucket: str) -> s3.Reader:
+    return s3.Reader(bucket, gsod.MAX_OBJECT_BYTES)
+
+
+def analyze(reader: s3.Reader, keys: list[str]) -> Result:
+    """Read the objects with many threads at once, and merge them in the order of their keys."""
+    stations: dict[str, gsod.Station] = {}
+    rejected: list[list[str]] = []
+    unreadable: dict[str, int] = {}
+    with ThreadPoolExecutor(s3.THREADS) as pool:
+        for key, outcome in zip(keys, pool.map(lambda key: _outcome(reader, key), keys), strict=True):
+            if isinstance(outcome, str):
+                rejected.append([key, outcome])
+                continue
+            record, rows = outcome
+            gsod.merge(stations, [record])
+            if rows:
+                unreadable[key] = rows
+    if unreadable:
+        _logger.warning(
+            "Skipped unreadable rows",
+            extra={
+                "objects": len(unreadable),
+                "rows": sum(unreadable.values()),
+                "first": dict([*unreadable.items()][:5]),
+            },
+        )
+    _logger.info(
+        "Analysed a batch",
+        extra={
+            "objects_analysed": len(keys) - len(rejected),
+            "objects_rejected": len(rejected),
+            "stations": len(stations),
+        },
+    )
+    return _bounded(
+        {
+            "analysed": len(keys) - len(rejected),
+            "stations": [stations[station].as_array() for station in sorted(stations)],
+            "rejected": rejected,
+        }
+    )
+
+
+def _outcome(reader: s3.Reader, key: str) -> tuple[gsod.Station, int] | str:
+    """Return an object's record and its count of unreadable rows, or why it is rejected."""
+    try:
+        return gsod.parse(reader.read(key))
+    except (gsod.RejectedObjectError, s3.UnavailableObjectError) as error:
+        return error.reason
+
+
+def _bounded(result: Result) -> Result:
+    """Shorten the keys of rejected objects where the whole would be too large otherwise; all else is bounded."""
+    if len(json.dumps(result)) > MAX_RESULT_BYTES:
+        result["rejected"] = [[gsod.clip(key, _MAX_KEY_BYTES), reason] for key, reason in result["rejected"]]
+    return result

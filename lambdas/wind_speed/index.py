@@ -1,0 +1,96 @@
+"""Index objects: the keys of every year's GSOD objects, as the one CSV file that the Distributed Map reads.
+
+The map's own reader can't list a bucket of another account. Years are listed at once, and spread evenly over the file:
+S3 throttles by prefix, the year is the prefix, and a file in the order of the listing would read one year at a time.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, TypedDict
+
+from . import s3
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+# Up to so many stations are looked up one by one in each year, which takes about six pages to list whole.
+_FEW_STATIONS = 6
+
+_logger = logging.getLogger(__name__)
+
+
+class Event(TypedDict):
+    """Which objects: None stands for every year, every station, no limit. `prefix` is where this execution writes."""
+
+    years: list[int] | None
+    stations: list[str] | None
+    max_objects: int | None
+    prefix: str
+
+
+class Result(TypedDict):
+    """Where the file is (one column, `key`), and how many keys it has."""
+
+    bucket: str
+    key: str
+    objects_listed: int
+
+
+def handler(event: Event, context: object) -> Result:  # noqa: ARG001 - Lambda passes both
+    """List SOURCE_BUCKET under SOURCE_PREFIX, and write `objects.csv` to RESULTS_BUCKET."""
+    source, prefix = os.environ["SOURCE_BUCKET"], os.environ.get("SOURCE_PREFIX", "")
+    stations, limit = event["stations"], event["max_objects"]
+    listing = list_years(source, prefix, event["years"], None if stations is None else frozenset(stations), limit)
+    keys = spread(listing)[:limit]
+    bucket, key = os.environ["RESULTS_BUCKET"], f"{event['prefix']}objects.csv"
+    s3.write(bucket, key, as_csv(keys), "text/csv; charset=utf-8")
+    _logger.info("Indexed objects", extra={"objects_listed": len(keys), "years": len(listing)})
+    return {"bucket": bucket, "key": key, "objects_listed": len(keys)}
+
+
+def list_years(
+    bucket: str, prefix: str, years: Collection[int] | None, stations: Collection[str] | None, limit: int | None
+) -> list[list[str]]:
+    """List years at once: one list of keys for each, oldest first, no longer than `limit`.
+
+    Everything in a year's folder counts as an object, so that what isn't one is rejected with its reason later; what
+    lies beside the folders, as NOAA's index.html does, belongs to no year. `stations` are matched with file names.
+    """
+    names = s3.list_folders(bucket, prefix) if years is None else [str(year) for year in years]
+    folders = [f"{prefix}{name}/" for name in sorted(set(names)) if re.fullmatch(r"[0-9]{4}", name)]
+
+    def list_year(folder: str) -> list[str]:
+        if stations is None:
+            return list(islice(s3.list_keys(bucket, folder, min(limit or 1000, 1000)), limit))
+        starts = [folder + station for station in sorted(stations)] if len(stations) <= _FEW_STATIONS else [folder]
+        keys = (key for start in starts for key in s3.list_keys(bucket, start))
+        return list(islice((key for key in keys if key.removeprefix(folder).partition(".")[0] in stations), limit))
+
+    with ThreadPoolExecutor(s3.THREADS) as pool:
+        return list(pool.map(list_year, folders))
+
+
+def spread(years: Sequence[Sequence[str]]) -> list[str]:
+    """Mix years so that any stretch of the outcome has about its share of each.
+
+    The i-th of n keys goes to (i + 1/2) / n of the way through.
+    """
+    keys = [key for year in years for key in year]
+    places = [(index + 0.5) / len(year) for year in years for index in range(len(year))]
+    return [keys[index] for index in sorted(range(len(keys)), key=places.__getitem__)]
+
+
+def as_csv(keys: Sequence[str]) -> bytes:
+    """Return the file that the map reads: a header, then a key a line."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["key"])
+    writer.writerows([key] for key in keys)
+    return file.getvalue().encode()
