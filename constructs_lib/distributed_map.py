@@ -1,0 +1,299 @@
+"""S3DistributedMap: objects of S3 in batches through a processor, in parallel, results to S3. For any job.
+
+It is a state machine fragment: put it anywhere in a JSONata state machine's definition. Sizes are items or bytes,
+times seconds. Limits are those of
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html; a value that Step Functions refuses at
+deployment, or silently takes for another, is refused here, at construction.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
+
+from aws_cdk import Annotations, Duration, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+
+from constructs_lib._checks import check_integer, check_percentage, usage_error
+from constructs_lib._lambda_task import LambdaTask, jsonata
+from constructs_lib.object_source import KeyExpression, ObjectSource, key_pattern, key_statements, key_value
+from constructs_lib.retries import EXPRESS_SECONDS, LAMBDA_RETRIES, RetryPolicy
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+_MAX_LABEL = 40
+_MAX_CONCURRENCY = 10_000
+_MAX_BATCH_ITEMS = 100_000_000
+_MAX_BATCH_BYTES = 256 * 1024
+
+RETRIES_OUTLAST_CHILD = "step-functions-at-scale:retriesOutlastExpressChild"
+"""Id of the warning about retries that an Express child has no time for."""
+
+
+class S3DistributedMap(sfn.StateMachineFragment):
+    """A Distributed Map over S3 objects: source -> batches -> processor -> result files -> reducer.
+
+    The map state is named `construct_id`. Each child execution gets `{"Items": [{"key": …}, …]}` (one item as it is,
+    `{"key": …}`, when no batch size is given) and its output is a line of the result files: JSON lines under
+    `results_prefix/<id of the map run>/`, listed in `manifest.json`. The map state's output, and the reducer's input:
+    `{"MapRunArn": …, "ResultWriterDetails": {"Bucket": …, "Key": "<results_prefix>/<id>/manifest.json"}}`.
+
+    Example:
+        scan = S3DistributedMap(
+            self,
+            "Scan images",
+            source=ObjectSource.from_listing(images, prefix="2024/"),
+            processor=scan_function,
+            results_bucket=results,
+            max_items_per_batch=100,
+            tolerated_failure_percentage=5,
+        )
+        sfn.StateMachine(
+            self,
+            "Scanner",
+            definition_body=sfn.DefinitionBody.from_chainable(scan.next(sfn.Succeed.jsonata(self, "Done"))),
+            query_language=sfn.QueryLanguage.JSONATA,
+        )
+
+    The state machine's role gets permission to read the items, to write the results under their prefix, to invoke the
+    functions and to run the map. The functions' own permissions on the objects are yours to grant.
+
+    Args:
+        scope: The construct that this one belongs to.
+        construct_id: Unique in `scope`; the map state's name.
+        source: What to iterate over.
+        processor: Gets each batch: a Lambda function, or a chain of JSONata states. A function becomes the state
+            "<construct_id>: process".
+        results_bucket: Gets the result files.
+        results_prefix: Where in it, without a slash at either end. Omitted: the label.
+        max_items_per_batch: Items a batch. Omitted, with `max_input_bytes_per_batch` omitted too: no batches.
+        max_input_bytes_per_batch: Bytes of a batch's JSON, up to 262,144. Omitted: 262,144 when there are batches.
+        max_concurrency: Child executions at a time, 1 to 10,000.
+        tolerated_failure_percentage: Percentage of items that may fail before the map run does. Omitted: none may.
+        tolerated_failure_count: Number of items that may fail before the map run does. Omitted: none may. With both,
+            the map run fails as soon as one of them is passed.
+        child_type: EXPRESS children end after 5 minutes and cost less; STANDARD ones may take a year.
+        label: Names the children's metrics and ARNs; 40 characters. Omitted: the letters and digits of `construct_id`.
+        item_selector: What an item is made of, JSONata in its values. Omitted: `{"key": <the object's key>}`.
+        retry_policy: For the tasks that are made of functions. Omitted: `LAMBDA_RETRIES`. A chain brings its own.
+        reducer: Runs after the map: a Lambda function, or a chain of JSONata states. A function becomes the state
+            "<construct_id>: reduce". Omitted: nothing does.
+
+    Raises:
+        ValueError: for a value that Step Functions would refuse or misread.
+
+    """
+
+    def __init__(
+        self,
+        scope: "Construct",
+        construct_id: str,
+        *,
+        source: ObjectSource,
+        processor: lambda_.IFunction | sfn.IChainable,
+        results_bucket: s3.IBucket,
+        results_prefix: str | KeyExpression | None = None,
+        max_items_per_batch: int | None = None,
+        max_input_bytes_per_batch: int | None = None,
+        max_concurrency: int = 200,
+        tolerated_failure_percentage: float | None = None,
+        tolerated_failure_count: int | None = None,
+        child_type: sfn.StateMachineType = sfn.StateMachineType.EXPRESS,
+        label: str | None = None,
+        item_selector: Mapping[str, Any] | None = None,
+        retry_policy: RetryPolicy | None = None,
+        reducer: lambda_.IFunction | sfn.IChainable | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        # Without this flag CDK drops `result_writer_v2` in silence. A library can't count on its user's cdk.json.
+        self.node.set_context("@aws-cdk/aws-stepfunctions:useDistributedMapResultWriterV2", True)
+
+        self._label = self._checked_label(label, construct_id)
+        self._check_batch(max_items_per_batch, max_input_bytes_per_batch)
+        check_integer(
+            self, "max_concurrency", max_concurrency, low=1, high=_MAX_CONCURRENCY, fix="Step Functions runs no more."
+        )
+        if tolerated_failure_percentage is not None:
+            check_percentage(
+                self, "tolerated_failure_percentage", tolerated_failure_percentage, fix="Leave it out to tolerate none."
+            )
+        if tolerated_failure_count is not None:
+            check_integer(
+                self,
+                "tolerated_failure_count",
+                tolerated_failure_count,
+                low=0,
+                high=_MAX_BATCH_ITEMS,
+                fix="Leave it out to tolerate none.",
+            )
+        source.check(self)
+        prefix = self._checked_prefix(self._label if results_prefix is None else results_prefix)
+        if retry_policy is not None and not _is_function(processor) and not _is_function(reducer):
+            raise usage_error(
+                self,
+                "retry_policy",
+                "given",
+                allowed="with a Lambda function as processor or reducer (a chain of states brings its own retries)",
+                fix="Leave it out, and call retry_policy.add_to(task) on the tasks of your chain.",
+            )
+        retries = LAMBDA_RETRIES if retry_policy is None else retry_policy
+
+        has_batches = max_items_per_batch is not None or max_input_bytes_per_batch is not None
+        self._map = sfn.DistributedMap.jsonata(
+            self,
+            "Map",
+            state_name=construct_id,
+            label=self._label,
+            item_reader=source,
+            item_selector={"key": jsonata(source.item_key)} if item_selector is None else item_selector,
+            item_batcher=sfn.ItemBatcher(
+                max_items_per_batch=max_items_per_batch, max_input_bytes_per_batch=max_input_bytes_per_batch
+            )
+            if has_batches
+            else None,
+            max_concurrency=max_concurrency,
+            # Zero is what Step Functions tolerates anyway, so it doesn't matter that CDK renders none for it.
+            tolerated_failure_percentage=tolerated_failure_percentage,
+            tolerated_failure_count=tolerated_failure_count,
+            map_execution_type=child_type,
+            result_writer_v2=_ResultWriter(results_bucket, prefix),
+        )
+        if _is_function(processor) and child_type is sfn.StateMachineType.EXPRESS:
+            self._warn_of_long_retries(processor, retries)
+        self._map.item_processor(self._states(f"{construct_id}: process", processor, retries))
+
+        self._end_states: list[sfn.INextable] = list(self._map.end_states)
+        if reducer is not None:
+            reducer_states = self._states(f"{construct_id}: reduce", reducer, retries)
+            self._map.next(reducer_states)
+            self._end_states = list(reducer_states.end_states)
+
+    @property
+    def start_state(self) -> sfn.State:
+        """The map state."""
+        return self._map
+
+    @property
+    def end_states(self) -> list[sfn.INextable]:
+        """The reducer's open ends, or the map state where there is no reducer."""
+        return self._end_states
+
+    @property
+    def map_state(self) -> sfn.DistributedMap:
+        """The map state, for what this construct has no argument for."""
+        return self._map
+
+    @property
+    def label(self) -> str:
+        """Stands in the ARN of each map run and child execution, and in the children's metrics."""
+        return self._label
+
+    def metric_children(
+        self, metric_name: str, *, state_machine: sfn.IStateMachine, period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """Return a metric of the child executions, a sum a minute (or `period`).
+
+        `metric_name` is one of AWS/States: ExecutionsStarted, ExecutionsSucceeded, ExecutionsFailed, …
+        A failed child is a failed *batch*, after its retries; a rejected object is none.
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/States",
+            metric_name=metric_name,
+            dimensions_map={"StateMachineArn": f"{state_machine.state_machine_arn}/{self._label}"},
+            statistic="Sum",
+            period=Duration.minutes(1) if period is None else period,
+        )
+
+    def _states(self, name: str, step: lambda_.IFunction | sfn.IChainable, retries: RetryPolicy) -> sfn.IChainable:
+        return (
+            LambdaTask(self, name, function=step, retry_policy=retries)
+            if _is_function(step)
+            else cast("sfn.IChainable", step)
+        )
+
+    def _checked_label(self, label: str | None, construct_id: str) -> str:
+        if Token.is_unresolved(label):
+            raise usage_error(
+                self, "label", "a value known at deployment only", allowed="plain text", fix="It is part of ARNs."
+            )
+        chosen = re.sub(r"[^0-9A-Za-z]", "", construct_id.title()) if label is None else label
+        if not re.fullmatch(rf"[0-9A-Za-z_-]{{1,{_MAX_LABEL}}}", chosen):
+            raise usage_error(
+                self,
+                "label",
+                chosen,
+                allowed=f"1 to {_MAX_LABEL} letters, digits, hyphens and underscores",
+                fix=f'This has {len(chosen)} characters. Choose another, such as label="Scan".',
+            )
+        return chosen
+
+    def _check_batch(self, items: int | None, size: int | None) -> None:
+        if items is not None:
+            check_integer(
+                self, "max_items_per_batch", items, low=1, high=_MAX_BATCH_ITEMS, fix="Leave it out for no batches."
+            )
+        if size is not None:
+            check_integer(
+                self,
+                "max_input_bytes_per_batch",
+                size,
+                low=1,
+                high=_MAX_BATCH_BYTES,
+                fix="A child's input can't be larger.",
+            )
+
+    def _checked_prefix(self, prefix: str | KeyExpression) -> str | KeyExpression:
+        pattern = key_pattern(prefix)
+        if not Token.is_unresolved(pattern) and (not pattern or pattern != pattern.strip("/")):
+            raise usage_error(
+                self,
+                "results_prefix",
+                pattern,
+                allowed="a prefix without a slash at either end",
+                fix="Step Functions puts the slash and the map run's id after it.",
+            )
+        return prefix
+
+    def _warn_of_long_retries(self, processor: lambda_.IFunction, retries: RetryPolicy) -> None:
+        # An imported function's timeout isn't known: then only the delays count.
+        duration = processor.timeout if isinstance(processor, lambda_.Function) else None
+        timeout = 0 if duration is None else duration.to_seconds()
+        too_long = {error: s for error, s in retries.worst_case_seconds(timeout).items() if s >= EXPRESS_SECONDS}
+        if not too_long:
+            return
+        longest = ", ".join(f"{error} {seconds:.0f} s" for error, seconds in sorted(too_long.items()))
+        Annotations.of(self).add_warning_v2(
+            RETRIES_OUTLAST_CHILD,
+            f"Retries can outlast an Express child, which ends after {EXPRESS_SECONDS} s: {longest}, with a function "
+            f"timeout of {timeout:.0f} s. Retry less, lower the timeout, or use child_type STANDARD.",
+        )
+
+
+class _ResultWriter(sfn.ResultWriterV2):
+    """Writes compact JSON lines; its permissions are for the prefix, where CDK's are for the whole bucket."""
+
+    def __init__(self, bucket: s3.IBucket, prefix: str | KeyExpression) -> None:
+        super().__init__(
+            bucket=bucket,
+            prefix=key_value(prefix),
+            writer_config=sfn.WriterConfig(output_type=sfn.OutputType.JSONL, transformation=sfn.Transformation.COMPACT),
+        )
+        self._statements = [
+            iam.PolicyStatement(
+                actions=["s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"],
+                resources=[bucket.arn_for_objects(f"{key_pattern(prefix)}/*")],
+            ),
+            *key_statements(bucket, "kms:GenerateDataKey", "kms:Decrypt"),
+        ]
+
+    def provide_policy_statements(self) -> list[iam.PolicyStatement]:
+        return self._statements
+
+
+def _is_function(step: lambda_.IFunction | sfn.IChainable | None) -> TypeGuard[lambda_.IFunction]:
+    # Both are jsii interfaces, which isinstance() can't tell apart.
+    return hasattr(step, "function_arn")

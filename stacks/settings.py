@@ -1,0 +1,202 @@
+"""What a deployer chooses: the app's context turned into a frozen Settings. Every wrong value is refused here, by name.
+
+A value given with `-c key=value` arrives as text, one in cdk.json as JSON: both are read. A key without ":", "/" or "@"
+is ours (CDK's own all have one), so that a misspelt one is refused instead of doing nothing.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import TypeVar, cast
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
+
+from constructs_lib.wind_speed import FIRST_YEAR, MAX_BATCH_SIZE, UNITS, Unit
+
+T = TypeVar("T")
+
+RETENTION = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    120: logs.RetentionDays.FOUR_MONTHS,
+    150: logs.RetentionDays.FIVE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+    400: logs.RetentionDays.THIRTEEN_MONTHS,
+    545: logs.RetentionDays.EIGHTEEN_MONTHS,
+    731: logs.RetentionDays.TWO_YEARS,
+    1827: logs.RetentionDays.FIVE_YEARS,
+    3653: logs.RetentionDays.TEN_YEARS,
+}
+"""Days that CloudWatch Logs can keep a log group."""
+
+
+class SettingsError(ValueError):
+    """A setting that can't be used: one line with its name, what was given, what is allowed, the fix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSetting:
+    """A bucket of the deployer's own, and the prefix of its objects: empty, or ending with a slash."""
+
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The deployer's choices; each field is a context key, its default what holds when the key is absent."""
+
+    source: SourceSetting | None = None
+    """None is NOAA's public bucket."""
+    source_region: str | None = None
+    sample: bool = False
+    years: tuple[int, ...] | None = None
+    unit: Unit = "knots"
+    batch_size: int = 500
+    max_concurrency: int = 200
+    tolerated_failure_percentage: float = 5
+    log_retention_days: int = 30
+    results_retention_days: int | None = None
+    include_execution_data: bool = False
+    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
+    alarm_email: str | None = None
+    schedule: str | None = None
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, object]) -> "Settings":
+        """Return the settings of the app's context.
+
+        Raises:
+            SettingsError: for a key that isn't one, a value that isn't allowed, or two that don't go together.
+
+        """
+        names = [field.name for field in fields(cls)]
+        for key in context:
+            if key not in names and not re.search(r"[:/@]", key):
+                close = difflib.get_close_matches(key, names, n=1)
+                fix = f"Did you mean {close[0]}?" if close else "Remove it."
+                raise SettingsError(f"{key}: no such setting; allowed: {', '.join(sorted(names))}. {fix}")
+
+        def read(name: str, parse: Callable[[object], T], default: T, allowed: str) -> T:
+            value = context.get(name)
+            if value is None:
+                return default
+            try:
+                return parse(value.strip() if isinstance(value, str) else value)
+            except ValueError:
+                raise SettingsError(
+                    f'{name} is {value!r}; allowed: {allowed}. Change it in cdk.json or with -c {name}="…".'
+                ) from None
+
+        days = read("log_retention_days", _one_of(tuple(RETENTION)), 30, ", ".join(map(str, RETENTION)))
+        this_year = datetime.now(tz=UTC).year
+        settings = cls(
+            source=read("source", _source, None, 'noaa, or "s3://bucket/" or "s3://bucket/prefix/"'),
+            source_region=read(
+                "source_region", _matching(r"[a-z]{2,}(-[a-z]+)+-\d"), None, "a Region such as eu-west-1"
+            ),
+            sample=read("sample", _boolean, False, "true, false"),
+            years=read("years", _years, None, f"one year or more from {FIRST_YEAR} to {this_year}, such as 2023,2024"),
+            unit=cast("Unit", read("unit", _one_of(UNITS), "knots", ", ".join(UNITS))),
+            batch_size=read("batch_size", _whole(1, MAX_BATCH_SIZE), 500, "a whole number from 1 to 1,000"),
+            max_concurrency=read("max_concurrency", _whole(1, 10_000), 200, "a whole number from 1 to 10,000"),
+            tolerated_failure_percentage=read(
+                "tolerated_failure_percentage", _percentage, 5.0, "a number from 0 to 100"
+            ),
+            log_retention_days=days,
+            results_retention_days=read(
+                "results_retention_days", _whole(1, 36_500), None, "a whole number from 1 to 36,500"
+            ),
+            include_execution_data=read("include_execution_data", _boolean, False, "true, false"),
+            removal_policy=read("removal_policy", _removal_policy, RemovalPolicy.RETAIN, "retain, destroy"),
+            alarm_email=read("alarm_email", _matching(r"[^@\s]+@[^@\s]+\.[^@\s.]+"), None, "an e-mail address"),
+            schedule=read(
+                "schedule",
+                _matching(r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)"),
+                None,
+                '"rate(7 days)" or "cron(0 4 ? * SUN *)", with the six fields of EventBridge Scheduler',
+            ),
+        )
+        if settings.source is None and settings.source_region is not None:
+            raise SettingsError(
+                f"source_region is {settings.source_region!r}; allowed: with a source of your own only. "
+                "Remove it, or give the source as s3://bucket/prefix/."
+            )
+        if settings.source is not None and settings.years is not None:
+            raise SettingsError(
+                f"years is {list(settings.years)}; allowed: with the source noaa only, because the map lists a bucket "
+                "of your own whole. Remove years, and choose the objects by the source's prefix."
+            )
+        return settings
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}[_one_of(("true", "false"))(value)]
+
+
+def _one_of(allowed: tuple[T, ...]) -> Callable[[object], T]:
+    def parse(value: object) -> T:
+        for choice in allowed:
+            if not isinstance(value, bool) and str(value) == str(choice):
+                return choice
+        raise ValueError
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def parse(value: object) -> int:
+        if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value)) or not low <= int(str(value)) <= high:
+            raise ValueError
+        return int(str(value))
+
+    return parse
+
+
+def _percentage(value: object) -> float:
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", str(value)) or float(str(value)) > 100:
+        raise ValueError
+    return float(str(value))
+
+
+def _matching(pattern: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _years(value: object) -> tuple[int, ...]:
+    items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    year = _whole(FIRST_YEAR, datetime.now(tz=UTC).year)
+    years = tuple(year(item.strip() if isinstance(item, str) else item) for item in items)
+    if not years:
+        raise ValueError
+    return years
+
+
+def _source(value: object) -> SourceSetting | None:
+    if value == "noaa":
+        return None
+    match = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/((?:[^/]+/)*))?", str(value))
+    if match is None:
+        raise ValueError
+    return SourceSetting(bucket=match[1], prefix=match[2] or "")
+
+
+def _removal_policy(value: object) -> RemovalPolicy:
+    return RemovalPolicy[_one_of(("retain", "destroy"))(value).upper()]
