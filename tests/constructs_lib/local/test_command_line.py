@@ -1,0 +1,173 @@
+"""Wrong usage: exit code 2 and one line with what was given, what is allowed and the fix."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from constructs_lib.local import DeployedStack, UsageError
+from constructs_lib.local.__main__ import _chosen_machine, _deployed_machines, main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run a command that must be refused, and return its one line."""
+    try:
+        code = main([str(a) for a in arguments])
+    except SystemExit as leaving:  # argparse
+        code = int(str(leaving.code))
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_a_taken_port(capsys: pytest.CaptureFixture[str], taken_port: int, bare_assembly: Path, cdk: Path) -> None:
+    line = refused(capsys, "up", "--app", bare_assembly, "--cdk", cdk, "--port", taken_port)
+    assert f"The port {taken_port} is taken" in line
+    assert "Fix: " in line
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "65536"])
+def test_a_port_that_is_none(capsys: pytest.CaptureFixture[str], port: str, bare_assembly: Path, cdk: Path) -> None:
+    line = refused(capsys, "up", "--app", bare_assembly, "--cdk", cdk, f"--port={port}")
+    assert f"The port {port} isn't one. Allowed: 1 to 65535" in line
+
+
+def test_a_folder_with_something_in_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bare_assembly: Path, cdk: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    folder.joinpath("thesis.txt").write_text("three years of work")
+    line = refused(capsys, "up", "--app", bare_assembly, "--cdk", cdk, "--folder", folder)
+    assert "isn't empty" in line
+    assert folder.joinpath("thesis.txt").exists()
+
+
+def test_an_assembly_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path, cdk: Path) -> None:
+    tmp_path.joinpath("cdk.json").write_text("{}")
+    line = refused(capsys, "up", "--app", tmp_path, "--cdk", cdk)
+    assert "isn't a cloud assembly" in line
+    assert "run `cdk synth` there first" in line
+
+
+def test_an_assembly_without_stacks(capsys: pytest.CaptureFixture[str], tmp_path: Path, cdk: Path) -> None:
+    tmp_path.joinpath("manifest.json").write_text('{"version": "48.0.0"}')
+    assert "has no stack to deploy" in refused(capsys, "up", "--app", tmp_path, "--cdk", cdk)
+
+
+def test_an_assembly_that_lacks_context(capsys: pytest.CaptureFixture[str], bare_assembly: Path, cdk: Path) -> None:
+    manifest = bare_assembly / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("{", '{"missing": [{"key": "availability-zones"}], ', 1))
+    line = refused(capsys, "up", "--app", bare_assembly, "--cdk", cdk)
+    assert "availability-zones" in line
+    assert "cdk.context.json" in line
+
+
+def test_no_cdk(capsys: pytest.CaptureFixture[str], bare_assembly: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "no `cdk` is on PATH. Fix: npm install" in refused(capsys, "up", "--app", bare_assembly)
+    assert "'/nowhere/cdk' can't be run" in refused(capsys, "up", "--app", bare_assembly, "--cdk", "/nowhere/cdk")
+
+
+def test_no_session(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("start", "down"):
+        line = refused(capsys, command)
+        assert "No local cloud is running. Fix: python -m constructs_lib.local up --app cdk.out" in line
+
+
+@pytest.mark.parametrize("given", ["{", "years=2024", "", "{'years': [2024]}"])
+def test_input_that_is_no_json(capsys: pytest.CaptureFixture[str], given: str) -> None:
+    line = refused(capsys, "start", f"--input={given}")
+    assert "--input isn't JSON" in line
+    assert repr(given) in line
+
+
+def test_input_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "can't be read" in refused(capsys, "start", "--input", f"@{tmp_path}/absent.json")
+    file = tmp_path / "input.json"
+    file.write_text("nonsense")
+    assert f"{file} isn't JSON" in refused(capsys, "start", "--input", f"@{file}")
+
+
+def test_an_endpoint_that_is_not_on_loopback(
+    capsys: pytest.CaptureFixture[str], bare_assembly: Path, cdk: Path
+) -> None:
+    far = ("--endpoint", "https://sts.amazonaws.com")
+    assert "--allow-remote-endpoint" in refused(capsys, "start", *far)
+    assert "--allow-remote-endpoint" in refused(capsys, "up", "--app", bare_assembly, "--cdk", cdk, *far)
+
+
+def test_a_certificate_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(capsys, "start", "--endpoint", "https://127.0.0.1:1", "--certificate", "/nowhere.crt")
+    assert "'/nowhere.crt' doesn't exist" in line
+
+
+@pytest.mark.parametrize("arguments", [[], ["sideways"], ["up"], ["up", "--app", "x", "--port", "http"], ["down", "1"]])
+def test_arguments_that_do_not_parse(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert "--help" in refused(capsys, *arguments)
+
+
+@pytest.mark.parametrize("command", [[], ["up"], ["start"], ["down"]])
+def test_help(command: list[str]) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "constructs_lib.local", *command, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert shown.startswith("usage: python -m constructs_lib.local")
+    assert "options:" in shown
+
+
+def arn(name: str, region: str = "us-east-1") -> str:
+    return f"arn:aws:states:{region}:111111111111:stateMachine:{name}"
+
+
+ONE = DeployedStack("One", "111111111111", "us-east-1", {"Url": "x", "MainArn": arn("m")}, {"Main12345678": arn("m")})
+TWO = DeployedStack("Two", "111111111111", "eu-west-1", {"MainArn": arn("n")}, {"Main9ABCDEF0": arn("n")})
+
+
+@pytest.mark.parametrize("given", [arn("m"), "m", "Main12345678", "Main", "MainArn", "One.MainArn", "One.Main", None])
+def test_a_state_machine_goes_by_each_of_its_names(given: str | None) -> None:
+    assert _chosen_machine(given, _deployed_machines([ONE])) == arn("m")
+
+
+@pytest.mark.parametrize("given", ["n", "Two.MainArn", "Two.Main", "Main9ABCDEF0"])
+def test_a_stack_tells_state_machines_of_one_name_apart(given: str) -> None:
+    assert _chosen_machine(given, _deployed_machines([ONE, TWO])) == arn("n")
+
+
+@pytest.mark.parametrize(
+    ("given", "stacks", "reason"),
+    [
+        ("absent", [ONE, TWO], r"'absent' is unknown\. Allowed: m, n\."),
+        ("MainArn", [ONE, TWO], rf"could be any of {arn('m')}, {arn('n')}\. Fix: give the ARN"),
+        ("Url", [ONE], "'Url' is unknown"),
+        (None, [ONE, TWO], r"there isn't exactly one\. Allowed: m, n\."),
+        (None, [], "none is deployed"),
+    ],
+)
+def test_a_state_machine_that_is_not_exactly_one(given: str | None, stacks: list[DeployedStack], reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        _chosen_machine(given, _deployed_machines(stacks))
