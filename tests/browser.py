@@ -1,6 +1,6 @@
 """Headless Chromium for the tests that open a page: found on the machine, never downloaded.
 
-Without one the test skips and names the install command; with ``REQUIRE_CHROMIUM=1``, as in CI, it fails instead.
+Without one a test skips and names the install command; with ``REQUIRE_CHROMIUM=1``, as in CI, it fails instead.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MISSING = "no Chromium on PATH and none named by CHROMIUM: apt-get install chromium"
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--headless",
@@ -29,18 +31,29 @@ _ARGUMENTS = (
 )
 
 
+def find_chromium() -> str | None:
+    """Return the Chromium that the variable ``CHROMIUM`` names, else the first on PATH, else None."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium: the one that ``CHROMIUM`` names, else the first on PATH."""
-    executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
-    if executable is None:
-        reason = "no Chromium on PATH and none named by CHROMIUM: apt-get install chromium"
-        if os.environ.get("REQUIRE_CHROMIUM") == "1":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+def launch(executable: str) -> Iterator[Browser]:
+    """Start that Chromium without a window; it ends with the block."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(_ARGUMENTS))
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Chromium for a test, which skips or fails when the machine has none."""
+    executable = find_chromium()
+    if executable is None:
+        if os.environ.get("REQUIRE_CHROMIUM") == "1":
+            pytest.fail(MISSING, pytrace=False)
+        pytest.skip(MISSING)
+    with launch(executable) as browser:
+        yield browser

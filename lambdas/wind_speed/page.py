@@ -30,7 +30,6 @@ _SUMMARY_FIELDS = (
     "objects_failed",
     "unit",
     "years",
-    "duration_seconds",
     "sample",
 )
 

@@ -33,6 +33,7 @@
   const countStations = (n) => count(n, "station", "stations");
   const speed = (value) => (value === null ? "no wind speed" : `${value.toFixed(1)} ${unit.short}`);
   const title = (station) => station.name || station.id;
+  const sentence = (station) => `${title(station)}: ${speed(station.mean)}`;
 
   function years() {
     if (run.years === null) {
@@ -218,7 +219,7 @@
   /** Radius of a dot in CSS pixels: small where stations crowd, larger as the map opens up. */
   function dotRadius() {
     const crowd = drawn.length > 10000 ? 1.7 : drawn.length > 2000 ? 2.2 : drawn.length > 300 ? 3 : 4.5;
-    return Math.min(crowd + Math.max(0, map.getZoom() - 2) * 0.75, 8);
+    return Math.min(Math.max(crowd + (map.getZoom() - 2) * 0.75, 1.5), 8);
   }
 
   /** Sea, land and dots on one canvas, drawn somewhat beyond the view so that a pan seldom needs a new one.
@@ -237,13 +238,16 @@
       this._container.remove();
     },
     _updatePaths() {},
+    /** In a pan, a flight or a pinch: the last drawing moves and scales along, until it no longer covers the view. */
     _onMove() {
-      const view = L.bounds(map.containerPointToLayerPoint([0, 0]), map.containerPointToLayerPoint(map.getSize()));
-      if (!map._animatingZoom && map.getZoom() === this._zoom && !this._bounds.contains(view)) this._update();
+      if (map._animatingZoom) return;
+      const growth = map.getZoomScale(map.getZoom(), this._zoom);
+      if (growth > 2 || growth < 0.5 || !this._covered.contains(map.getBounds())) this._update();
     },
     _update() {
       if (map._animatingZoom && this._bounds) return; // as L.Canvas does: the zoom animation scales what is drawn
       L.Renderer.prototype._update.call(this);
+      this._covered = L.latLngBounds(map.layerPointToLatLng(this._bounds.min), map.layerPointToLatLng(this._bounds.max));
       const canvas = this._container;
       const size = this._bounds.getSize();
       const ratio = Math.min(devicePixelRatio || 1, 2);
@@ -295,7 +299,7 @@
         context.arc((i + 0.5) * width, width / 2, radius * ratio, 0, 2 * Math.PI);
         context.fillStyle = fill;
         context.fill();
-        if (radius >= 2) {
+        if (radius >= 3) {
           context.lineWidth = 0.75 * ratio;
           context.strokeStyle = edge;
           context.stroke();
@@ -308,10 +312,12 @@
 
   function fitAll(options) {
     const places = stations.filter(({ placed }) => placed).map(({ latitude, longitude }) => [latitude, longitude]);
-    map.fitBounds(places.length > 0 ? L.latLngBounds(places) : world, { padding: [16, 16], maxZoom: 6, ...options });
+    const bounds = places.length > 0 ? L.latLngBounds(places) : world;
+    const left = narrow.matches ? 16 : 68; // beside the zoom buttons
+    map.fitBounds(bounds, { paddingTopLeft: [left, 20], paddingBottomRight: [20, 20], maxZoom: 6, ...options });
   }
   function limitZoom() {
-    map.setMinZoom(Math.min(map.getBoundsZoom(world), 2));
+    map.setMinZoom(map.getBoundsZoom(world) - 0.25);
   }
 
   const ring = (className) => L.marker([0, 0], { icon: L.divIcon({ className, iconSize: [20, 20] }), interactive: false, keyboard: false });
@@ -382,7 +388,7 @@
     showRing(selectedRing, station);
     fillDetails(station);
     markLegend();
-    spoken.textContent = `${title(station)}: ${speed(station.mean)}`;
+    spoken.textContent = sentence(station);
     if (focus) details.focus({ preventScroll: true });
     if (station.placed) goTo(station);
   }
@@ -598,7 +604,7 @@
 
   function choose(index) {
     const station = options[index];
-    query.value = title(station);
+    query.value = "";
     hideResults();
     select(station, { focus: true });
   }
@@ -652,12 +658,14 @@
   canvas.addTo(map);
   new ResizeObserver(() => map.invalidateSize()).observe(container);
 
+  const finger = matchMedia("(pointer: coarse)");
+  const reach = () => Math.max(dotRadius() + 3, finger.matches ? 20 : 8);
   map.on("mousemove", ({ containerPoint, originalEvent }) => {
-    if (originalEvent.buttons === 0) hover(stationAt(containerPoint, Math.max(dotRadius() + 3, 8)));
+    if (originalEvent.buttons === 0) hover(stationAt(containerPoint, reach()));
   });
   map.on("mouseout movestart zoomstart", () => hover(null));
-  map.on("click", ({ containerPoint, originalEvent }) => {
-    const station = stationAt(containerPoint, originalEvent.pointerType === "touch" ? 22 : Math.max(dotRadius() + 3, 8));
+  map.on("click", ({ containerPoint }) => {
+    const station = stationAt(containerPoint, reach());
     if (station !== null) select(station);
     else if (selected !== null) closeDetails();
   });
@@ -667,7 +675,10 @@
   const nearCentre = () => stationAt(map.getSize().divideBy(2), 60);
   const byKeyboard = () => container.matches(":focus-visible");
   map.on("moveend", () => {
-    if (document.activeElement === container && byKeyboard()) hover(nearCentre());
+    if (document.activeElement !== container || !byKeyboard()) return;
+    const station = nearCentre();
+    hover(station);
+    if (station !== null) spoken.textContent = sentence(station);
   });
   container.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.target !== container) return;

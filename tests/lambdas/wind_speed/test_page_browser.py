@@ -26,7 +26,7 @@ Scheme = Literal["light", "dark"]
 Motion = Literal["reduce", "no-preference"]
 
 PROBES = Path(__file__).with_name("page_probes.js").read_text()
-DESKTOP, TABLET, PHONE = (1440, 900), (820, 1180), (360, 740)
+DESKTOP, TABLET, PHONE, SIDEWAYS = (1440, 900), (820, 1180), (360, 740), (740, 360)
 
 SUMMARY: dict[str, object] = {
     "objects_listed": 2012,
@@ -468,7 +468,7 @@ CROWD = [
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, TABLET, PHONE], ids=["desktop", "tablet", "phone"])
+@pytest.mark.parametrize("size", [DESKTOP, TABLET, PHONE, SIDEWAYS], ids=["desktop", "tablet", "phone", "sideways"])
 def test_every_text_can_be_read(show: Show, size: tuple[int, int], scheme: Scheme) -> None:
     view = show(CROWD, size=size, scheme=scheme, sample=True)
     at_rest = view.page.evaluate("probes.texts()")
