@@ -57,15 +57,18 @@ def _install(settings: Settings) -> None:
     # Loaded here and not above: both read the environment that `prepare` has made.
     from constructs_lib.local.emulator import (
         cloudformation,
+        definition,
         distributed_map,
         interpreter,
         jsonata,
         lambda_worker,
+        object_store,
         role_sessions,
         service_calls,
     )
 
     clients = role_sessions.ClientFactory(settings.endpoint)
+    definition.install()
     jsonata.install()
     role_sessions.install()
     service_calls.install()
@@ -73,6 +76,7 @@ def _install(settings: Settings) -> None:
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)
     cloudformation.install()
+    object_store.install()
 
 
 async def _serve(settings: Settings) -> NoReturn:

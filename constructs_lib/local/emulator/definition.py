@@ -11,7 +11,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.stepfunctions.parser.asl.eval import variable_store
+from moto.stepfunctions.parser.asl.parse import preprocessor
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from constructs_lib.local.emulator import item_reader
 from constructs_lib.local.emulator.map_fields import (
@@ -21,6 +24,7 @@ from constructs_lib.local.emulator.map_fields import (
     processor_config,
     states_of,
 )
+from constructs_lib.local.emulator.patches import replace
 
 _KEPT_ASIDE = ("ItemReader", "ItemBatcher", "ItemSelector", "Parameters", "ResultWriter")
 
@@ -126,6 +130,30 @@ def _parse_template(query_language: str, field_name: str, text: str) -> Any:
     }
     machine = {"QueryLanguage": query_language, "StartAt": "template", "States": {"template": state}}
     return AmazonStateLanguageParser.parse(json.dumps(machine))[0].states.states["template"].parargs
+
+
+def _string_of(parser_rule_context: Any) -> str | None:
+    """In the place of moto's `Preprocessor._inner_string_of`, which leaves JSON's escapes in the string."""
+    text: str | None = _original_string_of(parser_rule_context)
+    quoted = parser_rule_context.getText()
+    if text is None or not (quoted.startswith('"') and quoted.endswith('"')):
+        return text
+    decoded: str = json.loads(quoted, strict=False)
+    return decoded
+
+
+def _assigned_variables(self: Any) -> dict[str, str]:
+    """In the place of moto's `VariableStore.get_assigned_variables`, which counts on the escapes."""
+    return {name: to_json_str(self.get(name), separators=(",", ":")) for name in self._declaration_tracing}
+
+
+_original_string_of: Any = preprocessor.Preprocessor._inner_string_of
+
+
+def install() -> None:
+    """Read a definition's strings as JSON has them."""
+    replace(preprocessor.Preprocessor, "_inner_string_of", staticmethod(_string_of))
+    replace(variable_store.VariableStore, "get_assigned_variables", _assigned_variables)
 
 
 class Template:
