@@ -197,7 +197,9 @@ class MapRun:
             # Step Functions takes the digits of a path's text for a number.
             return int(value) or None
         if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
-            raise MapRunError("States.Runtime", f"The {field} field must be a whole number, 0 or more, but was {value!r}")
+            raise MapRunError(
+                "States.Runtime", f"The {field} field must be a whole number, 0 or more, but was {value!r}"
+            )
         return int(value) or None
 
     # -- children ------------------------------------------------------------------------------------------------------

@@ -126,9 +126,7 @@ def _evaluate_string(self: Any, env: Any) -> None:
             context=env.event_history_context, event_type=HistoryEventType.EvaluationFailed, event_details=details
         )
         raise FailureEventException(
-            FailureEvent(
-                env=env, error_name=name, event_type=HistoryEventType.EvaluationFailed, event_details=details
-            )
+            FailureEvent(env=env, error_name=name, event_type=HistoryEventType.EvaluationFailed, event_details=details)
         ) from error
 
 

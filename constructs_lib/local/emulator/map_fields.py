@@ -76,7 +76,9 @@ def _check_distributed(name: str, state: dict[str, Any]) -> None:
     _check_fields(name, "", state, _DISTRIBUTED)
     config = processor_config(state)
     _check_fields(name, "ItemProcessor.ProcessorConfig.", config, {"Mode", "ExecutionType"})
-    _check_value(name, "ItemProcessor.ProcessorConfig.ExecutionType", config.get("ExecutionType"), "STANDARD", "EXPRESS")
+    _check_value(
+        name, "ItemProcessor.ProcessorConfig.ExecutionType", config.get("ExecutionType"), "STANDARD", "EXPRESS"
+    )
     label = state.get("Label", "")
     if len(label) > LONGEST_LABEL:
         raise UnsupportedFieldError(
