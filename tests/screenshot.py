@@ -33,11 +33,12 @@ def main() -> None:
         page.locator("#map").focus()
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Show all stations").click()
-        ring = page.locator(".ring-selected").bounding_box()
+        ring = page.locator(".ring-selected")
+        place = ring.bounding_box() if ring.count() == 1 else None
         page.keyboard.press("Escape")
         page.evaluate("document.activeElement.blur()")
-        if ring is not None:
-            page.mouse.move(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)
+        if place is not None:
+            page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
         page.screenshot(path=arguments.picture)
 
 

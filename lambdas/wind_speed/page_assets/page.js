@@ -672,7 +672,10 @@
   map.on("resize", limitZoom);
 
   // By keyboard the pointer is the middle of the map: a cross marks it while the map has the focus.
-  const nearCentre = () => stationAt(map.getSize().divideBy(2), 60);
+  const nearCentre = () => {
+    const half = map.getSize().divideBy(2);
+    return stationAt(half, Math.min(half.x, half.y));
+  };
   const byKeyboard = () => container.matches(":focus-visible");
   map.on("moveend", () => {
     if (document.activeElement !== container || !byKeyboard()) return;
