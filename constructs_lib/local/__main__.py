@@ -56,6 +56,7 @@ def _up(options: argparse.Namespace) -> int:
     from constructs_lib.local.deploy import Deployer, find_cdk, read_assembly
     from constructs_lib.local.session import LocalCloud
 
+    _refuse_idle_options(options)
     read_assembly(options.app)  # what is wrong with these two is said before anything starts
     find_cdk(options.cdk)
     if options.endpoint is not None:
@@ -90,6 +91,7 @@ def _start(options: argparse.Namespace) -> int:
     from constructs_lib.local import execution, record
     from constructs_lib.local.progress import ProgressBars
 
+    _refuse_idle_options(options)
     text = _execution_input(options.input)
     if options.endpoint is not None:
         endpoint = _other_endpoint(options)
@@ -186,6 +188,18 @@ def _add_endpoint(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--allow-remote-endpoint", action="store_true", help="needed for an --endpoint that isn't on loopback"
     )
+
+
+def _refuse_idle_options(options: argparse.Namespace) -> None:
+    """Refuse options that would be ignored: some go with --endpoint only, some never do."""
+    from constructs_lib.local.errors import UsageError
+
+    elsewhere = options.endpoint is not None
+    idle = ("port", "folder") if elsewhere else ("certificate", "allow_remote_endpoint")
+    for name in idle:
+        if getattr(options, name, None) not in {None, False}:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"{flag} {"doesn't go" if elsewhere else 'goes only'} with --endpoint. Fix: leave it out.")
 
 
 def _other_endpoint(options: argparse.Namespace) -> Endpoint:

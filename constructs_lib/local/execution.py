@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import time
+import uuid
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from constructs_lib.local.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -73,20 +78,31 @@ def run(
 ) -> ExecutionResult:
     """Start an execution, wait for its end and return how it ended.
 
-    `execution_input` is a mapping, or any JSON as text. Omitting `name` lets Step Functions choose one. `on_progress`
-    is called whenever the counts of a map run change. On Ctrl-C the execution is stopped first. Errors of the API are
-    botocore's `ClientError`, with AWS's own error names.
+    `execution_input` is a mapping, or any JSON as text. Omitting `name` makes one up. `on_progress`
+    is called whenever the counts of a map run change. On Ctrl-C the execution is stopped first. Raises `UsageError` for
+    an ARN that isn't a state machine's; errors of the API are botocore's `ClientError`, with AWS's own error names.
     """
-    _, _, _, region, account, *_ = state_machine_arn.split(":", 5)
-    client = endpoint.client("stepfunctions", account=account, region=region)
+    parsed = _STATE_MACHINE_ARN.fullmatch(state_machine_arn)
+    if parsed is None:
+        raise UsageError(f"{state_machine_arn!r} isn't a state machine's ARN. Allowed: {_ARN_EXAMPLE} and its like.")
+    client = endpoint.client("stepfunctions", account=parsed["account"], region=parsed["region"])
     text = execution_input if isinstance(execution_input, str) else json.dumps(execution_input)
-    optional = {} if name is None else {"name": name}
-    arn = client.start_execution(stateMachineArn=state_machine_arn, input=text, **optional)["executionArn"]
+    # Named here, so that Ctrl-C can stop it even before the service has answered.
+    name = str(uuid.uuid4()) if name is None else name
+    arn = f"{parsed['prefix']}:execution:{parsed['name']}:{name}"
     try:
+        arn = client.start_execution(stateMachineArn=state_machine_arn, input=text, name=name)["executionArn"]
         return _follow(client, arn, on_progress)
     except KeyboardInterrupt:
-        client.stop_execution(executionArn=arn, error="Interrupted", cause="Ctrl-C where it was started")
+        with contextlib.suppress(client.exceptions.ExecutionDoesNotExist):
+            client.stop_execution(executionArn=arn, error="Interrupted", cause="Ctrl-C where it was started")
         raise
+
+
+_STATE_MACHINE_ARN = re.compile(
+    r"(?P<prefix>arn:[^:]+:states:(?P<region>[^:]+):(?P<account>\d{12})):stateMachine:(?P<name>[^:]+)(:.+)?"
+)
+_ARN_EXAMPLE = "arn:aws:states:us-east-1:111111111111:stateMachine:name"
 
 
 def _follow(client: Any, arn: str, on_progress: Callable[[Progress], None] | None) -> ExecutionResult:

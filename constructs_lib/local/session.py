@@ -104,12 +104,18 @@ class LocalCloud:
     ) -> dict[str, dict[str, str]]:
         """Deploy every stack of a cloud assembly and return the outputs by stack name.
 
+        The second of two stacks of one name goes by `<name> (<account>/<Region>)`.
+
         `cdk` is the CDK CLI (omitted: the one on PATH); `on_line` is called with each line that it prints. Stacks of no
         particular account or Region go to account 111111111111 and us-east-1. Raises `UsageError` for a folder that
         isn't an assembly and `LocalCloudError`, with the CLI's last lines in `details`, when it fails.
         """
         self.stacks = self._deployer.deploy(assembly, cdk=cdk, on_line=on_line)
-        return {stack.name: stack.outputs for stack in self.stacks}
+        outputs: dict[str, dict[str, str]] = {}
+        for stack in self.stacks:
+            twin = f"{stack.name} ({stack.account}/{stack.region})"
+            outputs[stack.name if stack.name not in outputs else twin] = stack.outputs
+        return outputs
 
     def run(
         self,

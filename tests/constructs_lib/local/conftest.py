@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,14 +110,19 @@ def server() -> Iterator[Answers]:
 
 
 @pytest.fixture
-def hostile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Answers]:
+def hostile(tmp_path: Path) -> Iterator[Answers]:
     """An environment set up for a real account, behind a proxy; the value is the proxy."""
-    config, credentials = tmp_path / "aws-config", tmp_path / "aws-credentials"
+    with hostile_environment(tmp_path) as proxy:
+        yield proxy
+
+
+@contextmanager
+def hostile_environment(folder: Path) -> Iterator[Answers]:
+    """Set the environment up for a real account, behind a proxy, which is the value."""
+    config, credentials = folder / "aws-config", folder / "aws-credentials"
     config.write_text("[profile real]\nregion = eu-north-1\nendpoint_url = https://sts.amazonaws.com\n")
     credentials.write_text("[real]\naws_access_key_id = AKIAREAL\naws_secret_access_key = real\n")
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in {
+    variables = {
         "AWS_PROFILE": "real",
         "AWS_DEFAULT_PROFILE": "real",
         "AWS_CONFIG_FILE": str(config),
@@ -131,13 +137,15 @@ def hostile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Answers
         "AWS_USE_FIPS_ENDPOINT": "true",
         "CDK_DEFAULT_ACCOUNT": "333333333333",
         "CDK_DEFAULT_REGION": "eu-north-1",
-        "CDK_HOME": str(tmp_path / "cdk-home"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    with answering() as proxy:
+        "CDK_HOME": str(folder / "cdk-home"),
+    }
+    with answering() as proxy, pytest.MonkeyPatch.context() as monkeypatch:
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-            monkeypatch.setenv(name, proxy.url)
-            monkeypatch.setenv(name.lower(), proxy.url)
+            variables |= {name: proxy.url, name.lower(): proxy.url}
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
         yield proxy
 
 

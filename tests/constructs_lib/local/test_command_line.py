@@ -126,6 +126,20 @@ def test_a_certificate_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -
     assert "'/nowhere.crt' doesn't exist" in line
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["start", "--certificate", "x.crt"], "--certificate goes only with --endpoint"),
+        (["start", "--allow-remote-endpoint"], "--allow-remote-endpoint goes only with --endpoint"),
+        (["up", "--app", "x", "--allow-remote-endpoint"], "--allow-remote-endpoint goes only with --endpoint"),
+        (["up", "--app", "x", "--endpoint", "http://127.0.0.1:1", "--port", "1"], "--port doesn't go with --endpoint"),
+        (["up", "--app", "x", "--endpoint", "http://[::1]:1", "--folder", "x"], "--folder doesn't go with --endpoint"),
+    ],
+)
+def test_options_that_would_be_ignored(capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str) -> None:
+    assert reason in refused(capsys, *arguments)
+
+
 @pytest.mark.parametrize("arguments", [[], ["sideways"], ["up"], ["up", "--app", "x", "--port", "http"], ["down", "1"]])
 def test_arguments_that_do_not_parse(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert "--help" in refused(capsys, *arguments)
