@@ -196,10 +196,11 @@ def _refuse_idle_options(options: argparse.Namespace) -> None:
 
     elsewhere = options.endpoint is not None
     idle = ("port", "folder") if elsewhere else ("certificate", "allow_remote_endpoint")
+    how = "doesn't go" if elsewhere else "goes only"
     for name in idle:
         if getattr(options, name, None) not in {None, False}:
             flag = "--" + name.replace("_", "-")
-            raise UsageError(f"{flag} {"doesn't go" if elsewhere else 'goes only'} with --endpoint. Fix: leave it out.")
+            raise UsageError(f"{flag} {how} with --endpoint. Fix: leave it out.")
 
 
 def _other_endpoint(options: argparse.Namespace) -> Endpoint:
