@@ -19,16 +19,17 @@ def usage_error(construct: "Construct", argument: str, given: object, *, allowed
 
 def check_integer(construct: "Construct", argument: str, value: int, *, low: int, high: int, fix: str) -> None:
     """Raise ValueError unless `value` is a whole number from `low` to `high`."""
-    if Token.is_unresolved(value):
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    if not (isinstance(value, int) and not isinstance(value, bool) and low <= value <= high) and not _is_token(value):
         raise usage_error(construct, argument, value, allowed=f"a whole number from {low:,} to {high:,}", fix=fix)
 
 
 def check_percentage(construct: "Construct", argument: str, value: float, *, fix: str) -> None:
     """Raise ValueError unless `value` is a number from 0 to 100."""
-    if Token.is_unresolved(value):
-        return
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 <= value <= 100:
+    if not (number and 0 <= value <= 100) and not _is_token(value):
         raise usage_error(construct, argument, value, allowed="a number from 0 to 100", fix=fix)
+
+
+def _is_token(value: object) -> bool:
+    # A number that isn't finite can't be sent to jsii: its process would end.
+    return not (isinstance(value, float) and not math.isfinite(value)) and Token.is_unresolved(value)

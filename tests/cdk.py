@@ -1,0 +1,103 @@
+"""What the tests of constructs and stacks share: apps that synthesize fast, and templates made readable."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import App
+from aws_cdk.assertions import Template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aws_cdk import Stack
+
+JsonObject = dict[str, Any]
+
+
+def make_app(context: Mapping[str, object] | None = None) -> App:
+    """An app without CDK's template validation, which takes a second; one test of the whole app has it."""
+    return App(builtin_cloud_formation_validation=False, context=context)
+
+
+def template_of(stack: Stack) -> JsonObject:
+    """The stack's template. Its app can't be changed afterwards."""
+    return dict(Template.from_stack(stack).to_json())
+
+
+def resources(template: JsonObject, resource_type: str) -> dict[str, JsonObject]:
+    """The properties of each resource of the type, by logical id."""
+    return {
+        logical_id: resource.get("Properties", {})
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == resource_type
+    }
+
+
+def only(template: JsonObject, resource_type: str) -> JsonObject:
+    """The properties of the one resource of the type."""
+    (properties,) = resources(template, resource_type).values()
+    return properties
+
+
+def shown(value: Any) -> Any:
+    """`value` with each intrinsic as text, in the manner of Fn::Sub: `${Bucket.Arn}/runs/*`."""
+    if isinstance(value, list):
+        return [shown(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"Ref"}:
+        return f"${{{value['Ref']}}}"
+    if set(value) == {"Fn::GetAtt"}:
+        return f"${{{'.'.join(value['Fn::GetAtt'])}}}"
+    if set(value) == {"Fn::Join"}:
+        separator, parts = value["Fn::Join"]
+        return separator.join(str(shown(part)) for part in parts)
+    if set(value) == {"Fn::Select"}:
+        index, items = value["Fn::Select"]
+        return f"${{{index} of {shown(items)}}}"
+    if set(value) == {"Fn::Split"}:
+        separator, text = value["Fn::Split"]
+        return f"{shown(text)} by {separator}"
+    return {key: shown(item) for key, item in value.items()}
+
+
+def definition_of(template: JsonObject) -> JsonObject:
+    """The one state machine's definition, parsed."""
+    parsed: JsonObject = json.loads(shown(only(template, "AWS::StepFunctions::StateMachine")["DefinitionString"]))
+    return parsed
+
+
+def statements_of(template: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    """Each statement of the roles' policies with its role's logical id; intrinsics as text, actions as lists."""
+    for properties in resources(template, "AWS::IAM::Policy").values():
+        (role,) = properties["Roles"]
+        for statement in properties["PolicyDocument"]["Statement"]:
+            text = shown(statement)
+            for key in ("Action", "Resource"):
+                text[key] = text[key] if isinstance(text[key], list) else [text[key]]
+            yield role["Ref"], text
+
+
+def expressions_in(value: Any) -> Iterator[str]:
+    """Each JSONata expression in `value`, without the `{% %}` around it."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from expressions_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from expressions_in(item)
+    elif isinstance(value, str) and (match := re.fullmatch(r"\{%(.*)%\}", value, re.DOTALL)):
+        yield match[1].strip()
+
+
+def states_in(definition: JsonObject) -> dict[str, JsonObject]:
+    """Each state by name, those of the processors inside maps too."""
+    states: dict[str, JsonObject] = {}
+    for name, state in definition["States"].items():
+        states[name] = state
+        if "ItemProcessor" in state:
+            states |= states_in(state["ItemProcessor"])
+    return states

@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_cdk import App, Duration, Environment, Stack, Token
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk.assertions import Annotations, Match
+
+from constructs_lib import KeyExpression, ObjectSource, RetryPolicy, RetryRule, S3DistributedMap
+from constructs_lib.distributed_map import RETRIES_OUTLAST_CHILD
+from tests.cdk import definition_of, make_app, statements_of, states_in, template_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Job:
+    """A stack with what a map needs; `run` makes the map, and a state machine of it."""
+
+    def __init__(self, env: Environment | None = None, *, app: App | None = None) -> None:
+        self.stack = Stack(app or make_app(), "Jobs", env=env)
+        self.objects = s3.Bucket(self.stack, "Objects")
+        self.results = s3.Bucket(self.stack, "Results")
+        self.process = self.function("Process")
+
+    def function(self, name: str, **kwargs: Any) -> lambda_.Function:
+        return lambda_.Function(
+            self.stack,
+            name,
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            handler="index.handler",
+            code=lambda_.Code.from_inline("def handler(event, context): return event"),
+            **kwargs,
+        )
+
+    def map(self, **kwargs: Any) -> S3DistributedMap:
+        defaults: dict[str, Any] = {
+            "source": ObjectSource.from_listing(self.objects),
+            "processor": self.process,
+            "results_bucket": self.results,
+        }
+        return S3DistributedMap(self.stack, "Scan images", **(defaults | kwargs))
+
+    def machine(self, definition: sfn.IChainable) -> sfn.StateMachine:
+        return sfn.StateMachine(
+            self.stack,
+            "Machine",
+            definition_body=sfn.DefinitionBody.from_chainable(definition),
+            query_language=sfn.QueryLanguage.JSONATA,
+        )
+
+    def template(self, **kwargs: Any) -> dict[str, Any]:
+        self.machine(self.map(**kwargs))
+        return template_of(self.stack)
+
+
+def logical_id(template: Mapping[str, Any], prefix: str) -> str:
+    """The one logical id that is `prefix` with CDK's hash."""
+    (found,) = (name for name in template["Resources"] if name.startswith(prefix) and len(name) == len(prefix) + 8)
+    return str(found)
+
+
+def test_should_be_a_map_state_with_only_what_was_asked_for() -> None:
+    template = Job().template()
+    definition = definition_of(template)
+    results, process = logical_id(template, "Results"), logical_id(template, "Process")
+    retry = definition["States"]["Scan images"]["ItemProcessor"]["States"]["Scan images: process"].pop("Retry")
+    assert [rule["MaxAttempts"] for rule in retry] == [10, 6, 5, 1]
+    assert {rule["JitterStrategy"] for rule in retry} == {"FULL"}
+    assert {rule["MaxDelaySeconds"] for rule in retry} == {20}
+    assert definition == {
+        "QueryLanguage": "JSONata",
+        "StartAt": "Scan images",
+        "States": {
+            "Scan images": {
+                "Type": "Map",
+                "Label": "ScanImages",
+                "End": True,
+                "ItemReader": {
+                    "Resource": "arn:${AWS::Partition}:states:::s3:listObjectsV2",
+                    "Arguments": {"Bucket": f"${{{logical_id(template, 'Objects')}}}"},
+                },
+                "ItemSelector": {"key": "{% $states.context.Map.Item.Value.Key %}"},
+                "MaxConcurrency": 200,
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+                    "StartAt": "Scan images: process",
+                    "States": {
+                        "Scan images: process": {
+                            "Type": "Task",
+                            "QueryLanguage": "JSONata",
+                            "Resource": "arn:${AWS::Partition}:states:::lambda:invoke",
+                            "Arguments": {"FunctionName": f"${{{process}.Arn}}", "Payload": "{% $states.input %}"},
+                            "Output": "{% $states.result.Payload %}",
+                            "End": True,
+                        }
+                    },
+                },
+                "ResultWriter": {
+                    "Resource": "arn:${AWS::Partition}:states:::s3:putObject",
+                    "Arguments": {"Bucket": f"${{{results}}}", "Prefix": "ScanImages"},
+                    "WriterConfig": {"OutputType": "JSONL", "Transformation": "COMPACT"},
+                },
+            }
+        },
+    }
+
+
+def test_should_take_all_that_a_job_can_ask_for() -> None:
+    job = Job()
+    source = ObjectSource.from_csv(
+        job.objects,
+        key=KeyExpression(jsonata="$states.input.index", pattern="indexes/*.csv"),
+        column="object key",
+        max_items="$states.input.limit",
+    )
+    template = job.template(
+        source=source,
+        results_prefix="scans/results",
+        max_items_per_batch=100,
+        max_input_bytes_per_batch=65_536,
+        max_concurrency=10_000,
+        tolerated_failure_percentage=2.5,
+        tolerated_failure_count=7,
+        child_type=sfn.StateMachineType.STANDARD,
+        label="Scan",
+        item_selector={"path": "{% $states.context.Map.Item.Value.path %}", "fixed": 1},
+        retry_policy=RetryPolicy((RetryRule(errors=("Busy",), max_attempts=2),)),
+        reducer=job.function("Reduce"),
+    )
+    states = definition_of(template)["States"]
+    scan = states["Scan images"]
+    assert scan["ItemReader"] == {
+        "Resource": "arn:${AWS::Partition}:states:::s3:getObject",
+        "ReaderConfig": {
+            "InputType": "CSV",
+            "CSVHeaderLocation": "FIRST_ROW",
+            "MaxItems": "{% $states.input.limit %}",
+        },
+        "Arguments": {
+            "Bucket": f"${{{logical_id(template, 'Objects')}}}",
+            "Key": "{% $states.input.index %}",
+        },
+    }
+    assert scan["ItemSelector"] == {"path": "{% $states.context.Map.Item.Value.path %}", "fixed": 1}
+    assert scan["ItemBatcher"] == {"MaxItemsPerBatch": 100, "MaxInputBytesPerBatch": 65_536}
+    assert scan["MaxConcurrency"] == 10_000
+    assert scan["ToleratedFailurePercentage"] == 2.5
+    assert scan["ToleratedFailureCount"] == 7
+    assert scan["Label"] == "Scan"
+    assert scan["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    assert scan["ResultWriter"]["Arguments"]["Prefix"] == "scans/results"
+    assert scan["Next"] == "Scan images: reduce"
+    reduce = states["Scan images: reduce"]
+    assert reduce["Arguments"]["Payload"] == "{% $states.input %}"
+    busy = {
+        "ErrorEquals": ["Busy"],
+        "MaxAttempts": 2,
+        "IntervalSeconds": 1,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 20,
+        "JitterStrategy": "FULL",
+    }
+    assert reduce["Retry"] == [busy]
+    assert scan["ItemProcessor"]["States"]["Scan images: process"]["Retry"] == [busy]
+    assert "Retry" not in scan  # it would begin a new map run over everything
+    assert "Catch" not in scan  # redrive would skip the map run
+
+
+def test_should_name_a_column_that_is_no_identifier() -> None:
+    bucket = s3.Bucket.from_bucket_name(Stack(make_app(), "Stack"), "Bucket", "objects")
+    assert ObjectSource.from_csv(bucket, key="k", column="object key").item_key.endswith(".Value.`object key`")
+    assert ObjectSource.from_csv(bucket, key="k").item_key.endswith(".Value.key")
+
+
+def test_should_run_a_chain_of_states_on_each_batch() -> None:
+    job = Job()
+    chain = sfn.Pass.jsonata(job.stack, "First").next(sfn.Pass.jsonata(job.stack, "Second"))
+    after = sfn.Pass.jsonata(job.stack, "Third").next(sfn.Pass.jsonata(job.stack, "Fourth"))
+    scan = job.map(processor=chain, reducer=after)
+    job.machine(scan.next(sfn.Succeed.jsonata(job.stack, "Done")))
+    definition = definition_of(template_of(job.stack))
+    assert definition["States"]["Scan images"]["ItemProcessor"]["StartAt"] == "First"
+    assert set(states_in(definition)) == {"Scan images", "First", "Second", "Third", "Fourth", "Done"}
+    assert definition["States"]["Fourth"]["Next"] == "Done"
+
+
+def test_should_stand_anywhere_in_a_definition_and_twice() -> None:
+    job = Job()
+    first = job.map()
+    second = S3DistributedMap(
+        job.stack,
+        "Scan others",
+        source=ObjectSource.from_listing(job.objects),
+        processor=job.process,
+        results_bucket=job.results,
+    )
+    choice = sfn.Choice.jsonata(job.stack, "Which").when(sfn.Condition.jsonata("{% $states.input.all %}"), first)
+    job.machine(choice.otherwise(second))
+    definition = definition_of(template_of(job.stack))
+    assert definition["States"]["Which"]["Default"] == "Scan others"
+    labels = [state["Label"] for state in states_in(definition).values() if state["Type"] == "Map"]
+    assert sorted(labels) == ["ScanImages", "ScanOthers"]
+
+
+def test_should_write_results_whatever_the_apps_feature_flags() -> None:
+    flag = "@aws-cdk/aws-stepfunctions:useDistributedMapResultWriterV2"
+    for context in ({}, {flag: False}):
+        template = Job(app=make_app(context)).template()
+        assert definition_of(template)["States"]["Scan images"]["ResultWriter"]["WriterConfig"]
+
+
+def granted(template: Mapping[str, Any]) -> list[tuple[tuple[str, ...], tuple[str, ...], Any]]:
+    """Actions, resources and condition of each statement of the state machine's role."""
+    return [
+        (tuple(statement["Action"]), tuple(statement["Resource"]), statement.get("Condition"))
+        for role, statement in statements_of(dict(template))
+        if role.startswith("MachineRole")
+    ]
+
+
+WRITER_ACTIONS = ("s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload")
+
+
+def test_should_grant_a_listing_of_the_prefix_and_nothing_more() -> None:
+    job = Job()
+    template = job.template(source=ObjectSource.from_listing(job.objects, prefix="2024/"), results_prefix="scans")
+    objects, results = logical_id(template, "Objects"), logical_id(template, "Results")
+    process, machine = logical_id(template, "Process"), logical_id(template, "Machine")
+    execution = (
+        "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${6 of ${" + machine + "} by :}"
+    )
+    expected = [
+        (WRITER_ACTIONS, (f"${{{results}.Arn}}/scans/*",), None),
+        (("s3:ListBucket",), (f"${{{objects}.Arn}}",), {"StringEquals": {"s3:prefix": "2024/"}}),
+        (("lambda:InvokeFunction",), (f"${{{process}.Arn}}",), None),
+        (("states:StartExecution",), (f"${{{machine}}}",), None),
+        (("states:DescribeExecution", "states:StopExecution"), (f"{execution}:*",), None),
+        (("states:RedriveExecution",), (f"{execution}/ScanImages:*",), None),
+    ]
+    assert granted(template) == expected
+
+
+def test_should_grant_the_index_alone() -> None:
+    job = Job()
+    key = KeyExpression(jsonata="$states.input.index", pattern="indexes/*.csv")
+    template = job.template(source=ObjectSource.from_csv(job.objects, key=key))
+    objects = logical_id(template, "Objects")
+    reads = [entry for entry in granted(template) if f"${{{objects}.Arn}}" in entry[1][0]]
+    assert reads == [(("s3:GetObject",), (f"${{{objects}.Arn}}/indexes/*.csv",), None)]
+
+
+def test_should_grant_the_buckets_keys() -> None:
+    job = Job()
+    own, other = kms.Key(job.stack, "OwnKey"), kms.Key(job.stack, "OtherKey")
+    index = s3.Bucket(job.stack, "Index", encryption_key=own)
+    results = s3.Bucket(job.stack, "Kept", encryption_key=other)
+    template = job.template(source=ObjectSource.from_csv(index, key="index.csv"), results_bucket=results)
+    keys = [entry for entry in granted(template) if any(action.startswith("kms:") for action in entry[0])]
+    assert sorted(keys) == [
+        (("kms:Decrypt",), (f"${{{logical_id(template, 'OwnKey')}.Arn}}",), None),
+        (("kms:GenerateDataKey", "kms:Decrypt"), (f"${{{logical_id(template, 'OtherKey')}.Arn}}",), None),
+    ]
+
+
+def test_should_count_the_childrens_failures_under_the_maps_label() -> None:
+    job = Job()
+    scan = job.map()
+    machine = job.machine(scan)
+    metric = scan.metric_children("ExecutionsFailed", state_machine=machine)
+    assert metric.namespace == "AWS/States"
+    assert metric.metric_name == "ExecutionsFailed"
+    assert metric.dimensions == {"StateMachineArn": f"{machine.state_machine_arn}/ScanImages"}
+    assert metric.statistic == "Sum"
+    assert metric.period.to_seconds() == 60
+
+
+SLOW = RetryPolicy((RetryRule(errors=("Busy",), max_attempts=9),))
+
+
+@pytest.mark.parametrize(
+    ("timeout", "child_type", "warns"),
+    [
+        (60, sfn.StateMachineType.EXPRESS, True),
+        (60, sfn.StateMachineType.STANDARD, False),
+        (1, sfn.StateMachineType.EXPRESS, False),
+    ],
+)
+def test_should_warn_of_retries_that_an_express_child_has_no_time_for(
+    timeout: int, child_type: sfn.StateMachineType, warns: bool
+) -> None:
+    job = Job()
+    function = job.function("Slow", timeout=Duration.seconds(timeout))
+    job.machine(job.map(processor=function, retry_policy=SLOW, child_type=child_type))
+    found = Annotations.from_stack(job.stack).find_warning("*", Match.string_like_regexp("Retries can outlast"))
+    assert [RETRIES_OUTLAST_CHILD in str(entry.entry.data) for entry in found] == ([True] if warns else [])
+
+
+def listing(**kwargs: Any) -> Callable[[Job], dict[str, Any]]:
+    return lambda job: {"source": ObjectSource.from_listing(job.objects, **kwargs)}
+
+
+def chain_with_retries(job: Job) -> dict[str, Any]:
+    return {"processor": sfn.Pass.jsonata(job.stack, "First"), "retry_policy": SLOW}
+
+
+def bucket_of(**kwargs: Any) -> Callable[[Job], dict[str, Any]]:
+    def arguments(job: Job) -> dict[str, Any]:
+        bucket = s3.Bucket.from_bucket_attributes(job.stack, "Other", bucket_name="other", **kwargs)
+        return {"source": ObjectSource.from_listing(bucket)}
+
+    return arguments
+
+
+BAD_ARGUMENTS: list[tuple[dict[str, Any] | Callable[[Job], dict[str, Any]], str]] = [
+    ({"max_items_per_batch": 0}, r"max_items_per_batch is 0; allowed: a whole number from 1 to 100,000,000\. "),
+    ({"max_items_per_batch": 1.5}, r"max_items_per_batch is 1\.5; allowed: "),
+    ({"max_items_per_batch": True}, r"max_items_per_batch is True; allowed: "),
+    ({"max_input_bytes_per_batch": 262_145}, r"max_input_bytes_per_batch is 262145; allowed: .* 262,144\. "),
+    ({"max_concurrency": 10_001}, r"max_concurrency is 10001; allowed: a whole number from 1 to 10,000\. "),
+    ({"max_concurrency": 0}, r"max_concurrency is 0; allowed: "),
+    ({"tolerated_failure_percentage": 100.5}, r"tolerated_failure_percentage is 100\.5; allowed: .* 0 to 100\. "),
+    ({"tolerated_failure_percentage": -1}, r"tolerated_failure_percentage is -1; allowed: "),
+    ({"tolerated_failure_percentage": float("nan")}, r"tolerated_failure_percentage is nan; allowed: "),
+    ({"tolerated_failure_count": -1}, r"tolerated_failure_count is -1; allowed: "),
+    ({"label": "x" * 41}, r"label is 'x{41}'; allowed: 1 to 40 letters.*This has 41 characters"),
+    ({"label": ""}, r"label is ''; allowed: "),
+    ({"label": "no spaces"}, r"label is 'no spaces'; allowed: "),
+    ({"label": Token.as_string({"Ref": "AWS::StackName"})}, "label is 'a value known at deployment only'; allowed: "),
+    ({"results_prefix": "a/"}, r"results_prefix is 'a/'; allowed: a prefix without a slash"),
+    ({"results_prefix": ""}, r"results_prefix is ''; allowed: "),
+    (listing(max_items=0), r"max_items is 0; allowed: a whole number from 1 to 100,000,000\. "),
+    (chain_with_retries, r"retry_policy is 'given'; allowed: with a Lambda function"),
+    (bucket_of(region="eu-west-1"), r"source is 'a bucket of Region eu-west-1'; allowed: .*us-east-1"),
+    (bucket_of(account="222222222222"), r"source is 'a bucket of account 222222222222'; allowed: .*111111111111"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_ARGUMENTS, ids=[message[:40] for _, message in BAD_ARGUMENTS])
+def test_should_refuse_what_aws_would_refuse_or_misread(
+    arguments: dict[str, Any] | Callable[[Job], dict[str, Any]], message: str
+) -> None:
+    job = Job(Environment(account="111111111111", region="us-east-1"))
+    with pytest.raises(ValueError, match=f"^Jobs/Scan images: {message}") as caught:
+        job.map(**(arguments(job) if callable(arguments) else arguments))
+    assert "\n" not in str(caught.value)
+
+
+def test_should_accept_what_is_known_at_deployment_only() -> None:
+    job = Job()
+    job.machine(job.map(max_concurrency=Token.as_number({"Ref": "Concurrency"}), results_prefix=job.stack.stack_name))
+    template_of(job.stack)
+
+
+def test_should_tolerate_nothing_by_default_and_with_zero() -> None:
+    for arguments in ({}, {"tolerated_failure_percentage": 0}, {"tolerated_failure_count": 0}):
+        state = definition_of(Job().template(**arguments))["States"]["Scan images"]
+        # Without the fields Step Functions tolerates none: https://states-language.net/#tolerated-failure
+        assert not {"ToleratedFailurePercentage", "ToleratedFailureCount"} & set(state)

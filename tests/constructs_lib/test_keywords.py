@@ -1,0 +1,217 @@
+"""Every keyword of every public construct changes the template: none is accepted and then ignored."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+import constructs_lib
+from constructs_lib import (
+    AlarmTopic,
+    ExecutionAlarms,
+    GsodSource,
+    ObjectSource,
+    RetryPolicy,
+    RetryRule,
+    S3DistributedMap,
+    WindSpeedWorkflow,
+)
+from tests.cdk import make_app, template_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Parts:
+    """A stack with one of each thing that a construct can be given."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "bucket")
+        self.other_bucket = s3.Bucket.from_bucket_name(stack, "OtherBucket", "other-bucket")
+        self.function = self._function("Function")
+        self.other_function = self._function("OtherFunction")
+        self.machine = self._machine("Machine")
+        self.other_machine = self._machine("OtherMachine")
+        self.topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:us-east-1:111111111111:topic")
+        self.other_topic = sns.Topic.from_topic_arn(stack, "OtherTopic", "arn:aws:sns:us-east-1:111111111111:other")
+
+    def _function(self, name: str) -> lambda_.IFunction:
+        arn = f"arn:aws:lambda:us-east-1:111111111111:function:{name}"
+        return lambda_.Function.from_function_arn(self.stack, name, arn)
+
+    def _machine(self, name: str) -> sfn.IStateMachine:
+        arn = f"arn:aws:states:us-east-1:111111111111:stateMachine:{name}"
+        return sfn.StateMachine.from_state_machine_arn(self.stack, name, arn)
+
+
+# The keywords that must be given, and for each keyword a value that isn't its default.
+REQUIRED: dict[type, dict[str, Callable[[Parts], Any]]] = {
+    S3DistributedMap: {
+        "source": lambda parts: ObjectSource.from_listing(parts.bucket),
+        "processor": lambda parts: parts.function,
+        "results_bucket": lambda parts: parts.bucket,
+    },
+    WindSpeedWorkflow: {"source": lambda parts: GsodSource.noaa()},
+    AlarmTopic: {},
+    ExecutionAlarms: {"state_machine": lambda parts: parts.machine, "topic": lambda parts: parts.topic},
+}
+OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
+    S3DistributedMap: {
+        "source": lambda parts: ObjectSource.from_csv(parts.bucket, key="index.csv"),
+        "processor": lambda parts: parts.other_function,
+        "results_bucket": lambda parts: parts.other_bucket,
+        "results_prefix": lambda parts: "elsewhere",
+        "max_items_per_batch": lambda parts: 10,
+        "max_input_bytes_per_batch": lambda parts: 1000,
+        "max_concurrency": lambda parts: 10,
+        "tolerated_failure_percentage": lambda parts: 10,
+        "tolerated_failure_count": lambda parts: 10,
+        "child_type": lambda parts: sfn.StateMachineType.STANDARD,
+        "label": lambda parts: "Other",
+        "item_selector": lambda parts: {"other": "{% $states.context.Map.Item.Value %}"},
+        "retry_policy": lambda parts: RetryPolicy((RetryRule(errors=("Other",), max_attempts=1),)),
+        "reducer": lambda parts: parts.other_function,
+    },
+    WindSpeedWorkflow: {
+        "source": lambda parts: GsodSource.bucket(parts.bucket),
+        "unit": lambda parts: "mph",
+        "years": lambda parts: [2024],
+        "batch_size": lambda parts: 10,
+        "max_concurrency": lambda parts: 10,
+        "tolerated_failure_percentage": lambda parts: 10,
+        "processor": lambda parts: sfn.Pass.jsonata(parts.stack, "Other"),
+        "results_retention": lambda parts: Duration.days(10),
+        "removal_policy": lambda parts: RemovalPolicy.DESTROY,
+        "log_retention": lambda parts: logs.RetentionDays.ONE_DAY,
+        "include_execution_data": lambda parts: True,
+    },
+    AlarmTopic: {"email": lambda parts: "other@example.com"},
+    ExecutionAlarms: {"state_machine": lambda parts: parts.other_machine, "topic": lambda parts: parts.other_topic},
+}
+
+
+def without_stack_name(stack: Stack) -> str:
+    """The template as text, alike for stacks that differ in their names only."""
+    return re.sub(r"/aws/vendedlogs/states/\w+", "<log group>", str(template_of(stack)))
+
+
+def keywords(construct: type) -> set[str]:
+    parameters = inspect.signature(construct.__init__).parameters.values()  # type: ignore[misc]
+    return {parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+@pytest.fixture(scope="module")
+def templates() -> Mapping[tuple[type, str | None], str]:
+    """The template of each construct with one other keyword, and with none; all of them stacks of one app."""
+    app = make_app()
+    stacks = {}
+    for construct, required in REQUIRED.items():
+        for keyword in (None, *OTHERS[construct]):
+            stack = Stack(app, f"{construct.__name__}-{keyword or 'none'}".replace("_", "-"))
+            parts = Parts(stack)
+            given = dict(required)
+            if keyword is not None:
+                given[keyword] = OTHERS[construct][keyword]
+            made = construct(stack, "Construct", **{name: value(parts) for name, value in given.items()})
+            if isinstance(made, S3DistributedMap):
+                sfn.StateMachine(
+                    stack,
+                    "StateMachine",
+                    definition_body=sfn.DefinitionBody.from_chainable(made),
+                    query_language=sfn.QueryLanguage.JSONATA,
+                )
+            stacks[construct, keyword] = stack
+    return {key: without_stack_name(stack) for key, stack in stacks.items()}
+
+
+def test_should_know_every_public_construct() -> None:
+    public = [getattr(constructs_lib, name) for name in constructs_lib.__all__]
+    constructs = {item for item in public if isinstance(item, type) and issubclass(item, Construct)}
+    assert constructs == set(OTHERS) == set(REQUIRED)
+
+
+@pytest.mark.parametrize("construct", OTHERS, ids=lambda construct: construct.__name__)
+def test_should_know_every_keyword(construct: type) -> None:
+    assert set(OTHERS[construct]) == keywords(construct)
+
+
+@pytest.mark.parametrize(
+    ("construct", "keyword"),
+    [(construct, keyword) for construct in OTHERS for keyword in OTHERS[construct]],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_should_change_the_template_by_each_keyword(
+    templates: Mapping[tuple[type, str | None], str], construct: type, keyword: str
+) -> None:
+    assert templates[construct, keyword] != templates[construct, None]
+
+
+def test_should_have_the_same_template_for_the_same_keywords() -> None:
+    """Else the test above couldn't fail."""
+    app = make_app()
+    stacks = [Stack(app, name) for name in ("One", "Two")]
+    for stack in stacks:
+        WindSpeedWorkflow(stack, "Construct", source=GsodSource.noaa())
+    one, two = map(without_stack_name, stacks)
+    assert one == two
+
+
+SOURCES: dict[str, tuple[Callable[[Parts], Any], dict[str, Callable[[Parts], Any]]]] = {
+    "from_listing": (
+        lambda parts: ObjectSource.from_listing(parts.bucket),
+        {
+            "bucket": lambda parts: ObjectSource.from_listing(parts.other_bucket),
+            "prefix": lambda parts: ObjectSource.from_listing(parts.bucket, prefix="2024/"),
+            "max_items": lambda parts: ObjectSource.from_listing(parts.bucket, max_items=5),
+        },
+    ),
+    "from_csv": (
+        lambda parts: ObjectSource.from_csv(parts.bucket, key="index.csv"),
+        {
+            "bucket": lambda parts: ObjectSource.from_csv(parts.other_bucket, key="index.csv"),
+            "key": lambda parts: ObjectSource.from_csv(parts.bucket, key="other.csv"),
+            "column": lambda parts: ObjectSource.from_csv(parts.bucket, key="index.csv", column="other"),
+            "max_items": lambda parts: ObjectSource.from_csv(parts.bucket, key="index.csv", max_items="$limit"),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("factory", SOURCES)
+def test_should_change_the_map_by_each_argument_of_a_source(factory: str) -> None:
+    parts = Parts(Stack(make_app(), "Stack"))
+    plain, others = SOURCES[factory]
+    assert set(others) == set(inspect.signature(getattr(ObjectSource, factory)).parameters)
+
+    def rendered(source: ObjectSource) -> object:
+        statements = [statement.to_json() for statement in source.provide_policy_statements()]
+        return source.render(), statements, source.item_key
+
+    seen = [rendered(source(parts)) for source in (plain, *others.values())]
+    assert all(seen.count(one) == 1 for one in seen)
+
+
+def test_should_change_the_workflow_by_each_argument_of_a_source() -> None:
+    app = make_app()
+    sources: list[Callable[[s3.IBucket], GsodSource]] = [
+        lambda bucket: GsodSource.noaa(),
+        lambda bucket: GsodSource.noaa(sample=True),
+        GsodSource.bucket,
+        lambda bucket: GsodSource.bucket(bucket, "gsod/"),
+        lambda bucket: GsodSource.bucket(bucket, sample=True),
+    ]
+    stacks = [Stack(app, f"Stack{number}") for number in range(len(sources))]
+    for stack, source in zip(stacks, sources, strict=True):
+        WindSpeedWorkflow(stack, "Construct", source=source(s3.Bucket.from_bucket_name(stack, "Bucket", "bucket")))
+    assert len({without_stack_name(stack) for stack in stacks}) == len(stacks) == 5
