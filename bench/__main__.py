@@ -8,9 +8,12 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import handlers
-from bench.measure import Measure
+
+if TYPE_CHECKING:
+    from bench.measure import Measure
 
 BENCHMARKS = [*handlers.BENCHMARKS]
 

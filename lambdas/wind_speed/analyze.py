@@ -69,7 +69,7 @@ def analyze(reader: s3.Reader, keys: list[str]) -> Result:
                 rejected.append([key, outcome])
                 continue
             record, rows = outcome
-            gsod.merge(stations, [record])
+            gsod.merge(stations, [record.as_array()])
             if rows:
                 unreadable[key] = rows
     if unreadable:

@@ -17,15 +17,16 @@ import gzip
 import io
 import json
 import re
+import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 # A station's year is at most 95 KB. The bound keeps one foreign object from taking the memory of its whole batch.
 MAX_OBJECT_BYTES = 8 * 1024 * 1024
@@ -72,23 +73,6 @@ class Station:
     last_date: str
     metadata_date: str
 
-    def add(self, other: Station) -> None:
-        """Merge another record of this station into this one; neither order nor grouping changes the outcome."""
-        self.days += other.days
-        self.sum_tenths_kn += other.sum_tenths_kn
-        if self.max_tenths_kn is None or (other.max_tenths_kn is not None and other.max_tenths_kn > self.max_tenths_kn):
-            self.max_tenths_kn = other.max_tenths_kn
-        if other.first_date < self.first_date:
-            self.first_date = other.first_date
-        if other.last_date > self.last_date:
-            self.last_date = other.last_date
-        if _metadata_rank(other) > _metadata_rank(self):
-            self.name = other.name
-            self.latitude = other.latitude
-            self.longitude = other.longitude
-            self.elevation_m = other.elevation_m
-            self.metadata_date = other.metadata_date
-
     def as_array(self) -> list[str | int | float | None]:
         """Return the record as `analyze` hands it on."""
         return list(_values(self))
@@ -97,26 +81,40 @@ class Station:
 _values = attrgetter(*Station.__slots__)
 
 
-def _metadata_rank(record: Station) -> tuple[bool, str, str, float, float, float]:
-    """Order metadata: coordinates before none, new before old, then by value, so that only equals tie."""
-    return (
-        record.latitude is not None,
-        record.metadata_date,
-        record.name,
-        -1e9 if record.latitude is None else record.latitude,
-        -1e9 if record.longitude is None else record.longitude,
-        -1e9 if record.elevation_m is None else record.elevation_m,
-    )
+def merge(into: dict[str, Station], records: Iterable[Sequence[Any]]) -> None:
+    """Merge records, arrays as of `Station.as_array`, by station; neither order nor grouping changes the outcome.
 
-
-def merge(into: dict[str, Station], records: Iterable[Station]) -> None:
-    """Merge each record into the one of the same station, which it may become."""
+    Name, coordinates and elevation come from one record: one with coordinates before one without, then the newest, and
+    of the same day the greatest by value.
+    """
     for record in records:
-        known = into.get(record.station)
+        station, name, latitude, longitude, elevation_m, days, tenths, top, first_date, last_date, metadata_date = (
+            record
+        )
+        known = into.get(station)
         if known is None:
-            into[record.station] = record
-        else:
-            known.add(record)
+            into[station] = Station(*record)
+            continue
+        known.days += days
+        known.sum_tenths_kn += tenths
+        if top is not None and (known.max_tenths_kn is None or top > known.max_tenths_kn):
+            known.max_tenths_kn = top
+        if first_date < known.first_date:
+            known.first_date = first_date
+        if last_date > known.last_date:
+            known.last_date = last_date
+        if metadata_date < known.metadata_date and known.latitude is not None:
+            continue
+        theirs, ours = (latitude is not None, metadata_date), (known.latitude is not None, known.metadata_date)
+        if theirs > ours or (theirs == ours and _by_value(record) > _by_value(known.as_array())):
+            known.name = name
+            known.latitude, known.longitude, known.elevation_m = latitude, longitude, elevation_m
+            known.metadata_date = metadata_date
+
+
+def _by_value(record: Sequence[Any]) -> tuple[str, list[float]]:
+    _, name, *place = record[:5]
+    return name, [-1e9 if value is None else value for value in place]
 
 
 def clip(text: str, limit: int) -> str:
@@ -138,39 +136,19 @@ def parse(data: bytes) -> tuple[Station, int]:
 
     Raises RejectedObjectError.
     """
-    text = _text(data)
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if len(header) < 2:
-            raise RejectedObjectError("not CSV: the first line has no columns")
-        absent = [name for name in _REQUIRED if name not in header]
-        if absent:
-            raise RejectedObjectError(f"no column {', '.join(absent)}")
-        rows = (_plain_rows(header, text) if reader.line_num == 1 else None) or _csv_rows(header, reader)
-    except csv.Error:
-        raise RejectedObjectError("not CSV: a cell of more than 128 KiB") from None
-    return _station(rows), rows.unreadable
-
-
-def too_large() -> RejectedObjectError:
-    """Return the rejection of an object of more than MAX_OBJECT_BYTES, as stored or uncompressed."""
-    return RejectedObjectError(f"larger than {MAX_OBJECT_BYTES // 1024 // 1024} MiB")
-
-
-def _text(data: bytes) -> str:
     if data.startswith(b"\x1f\x8b"):
         data = _uncompressed(data)
     if len(data) > MAX_OBJECT_BYTES:
-        raise too_large()
+        raise RejectedObjectError(f"larger than {MAX_OBJECT_BYTES // 1024 // 1024} MiB")
     if not data:
         raise RejectedObjectError("empty object")
     if b"\0" in data:
         raise RejectedObjectError("not CSV: binary")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise RejectedObjectError("not UTF-8") from None
+        rows = _plain_rows(data) or _csv_rows(data)
+    except csv.Error:
+        raise RejectedObjectError("not CSV: a cell of more than 128 KiB") from None
+    return _station(rows), rows.unreadable
 
 
 def _uncompressed(data: bytes) -> bytes:
@@ -194,11 +172,21 @@ class _Rows(NamedTuple):
     unreadable: int
 
 
+def _header(reader: Iterator[list[str]]) -> list[str]:
+    header = [name.strip() for name in next(reader, [])]
+    if len(header) < 2:
+        raise RejectedObjectError("not CSV: the first line has no columns")
+    absent = [name for name in _REQUIRED if name not in header]
+    if absent:
+        raise RejectedObjectError(f"no column {', '.join(absent)}")
+    return header
+
+
 # A cell of a plain row, in quotes or empty, and the comma or line end behind it.
-_PLAIN_CELL = re.compile(r'(?:"([^"\n]*)")?[,\n]')
+_PLAIN_CELL = re.compile(rb'(?:(")([^"\n]*)")?[,\n]')
 
 
-def _plain_rows(header: list[str], text: str) -> _Rows | None:
+def _plain_rows(data: bytes) -> _Rows | None:
     """Read an object whose rows all have the shape of the first, as NOAA's have. None: this object isn't such.
 
     Nothing is assumed. The first row must consist of cells in quotes and empty ones. Every other row must have its
@@ -206,41 +194,57 @@ def _plain_rows(header: list[str], text: str) -> _Rows | None:
     be the first's. Then date and speed stand in the same place of each row, and cutting them out is a fifth of the csv
     module's work.
     """
-    start = text.find("\n") + 1
-    stride = text.find("\n", start) + 1 - start
-    if start == 0 or stride <= 0 or (len(text) - start) % stride or "\r" in text[:start] or not text.isascii():
+    start = data.find(b"\n") + 1
+    stride = data.find(b"\n", start) + 1 - start
+    if start == 0 or stride <= 0 or (len(data) - start) % stride or not data.isascii():
         return None
-    count = (len(text) - start) // stride
-    first = text[start : start + stride]
-    cells = list(_PLAIN_CELL.finditer(first))
-    if len(cells) != len(header) or sum(len(cell[0]) for cell in cells) != stride:
+    first_line, first, count = data[:start], data[start : start + stride], (len(data) - start) // stride
+    if b"\r" in first_line or first_line.count(b'"') % 2:
         return None
-    # An empty cell is its separator alone; others begin and end with a quote.
-    same = [at for cell in cells for at in (cell.start(), cell.end() - min(2, len(cell[0])), cell.end() - 1)]
-    places = {name: cells[header.index(name)].span(1) if name in header else (0, 0) for name in _REQUIRED + _METADATA}
+    header = _header(csv.reader([first_line.decode()]))
+
+    same: list[int] = []  # the places where every row must have what the first has
+    cells: list[tuple[int, int]] = []  # where the cells begin and end, without their quotes
+    at = 0
+    for quote, cell in _PLAIN_CELL.findall(first):
+        begin, end = at + len(quote), at + len(quote) + len(cell)
+        cells.append((begin, end))
+        at = end + len(quote) + 1
+        same += (begin - 1, end, at - 1) if quote else (at - 1,)
+    if len(cells) != len(header) or at != stride:
+        return None
+    places = {name: cells[header.index(name)] if name in header else (0, 0) for name in _REQUIRED + _METADATA}
     for name in ("STATION", *_METADATA):
         same += range(*places[name])
-    if any(text[start + place :: stride] != first[place] * count for place in same):
+    if any(data[start + place :: stride] != first[place : place + 1] * count for place in same):
         return None
-    if text.count('"', start) != first.count('"') * count:
+    if data.count(b'"', start) != first.count(b'"') * count:
         return None
 
-    def column(name: str) -> list[str]:
+    def column(name: str) -> list[bytes]:
         begin, end = places[name]
-        return [text[row + begin : row + end] for row in range(start, len(text), stride)]
+        if end - begin > _MAX_CELL:
+            return []
+        return [
+            cell for (cell,) in struct.iter_unpack(f"{begin}x{end - begin}s{stride - end}x", memoryview(data)[start:])
+        ]
 
-    if any(end - begin > _MAX_CELL for begin, end in (places["DATE"], places["WDSP"])):
-        return None
     dates = [day for day in map(_cached_date, column("DATE")) if day is not None]
     speeds = [speed for speed in map(_cached_tenths, column("WDSP")) if speed is not None]
-    station, *about = (first[slice(*places[name])] for name in ("STATION", *_METADATA))
+    station, *about = (first[slice(*places[name])].decode() for name in ("STATION", *_METADATA))
     if len(dates) < count or len(speeds) < count or not station.strip():
         return None
     return _Rows({station.strip()}, dates, speeds, {tuple(about): max(dates)}, unreadable=0)
 
 
-def _csv_rows(header: list[str], reader: Iterator[list[str]]) -> _Rows:
+def _csv_rows(data: bytes) -> _Rows:
     """Read any other object, row by row."""
+    try:
+        text = data.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        raise RejectedObjectError("not UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = _header(reader)
     station_at, date_at, speed_at = (header.index(name) for name in _REQUIRED)
     metadata_at = [header.index(name) if name in header else None for name in _METADATA]
     rows = _Rows(set(), [], [], {}, 0)
@@ -271,34 +275,33 @@ def _station(rows: _Rows) -> Station:
     station = min(rows.stations)
     if _json_bytes(station) > MAX_STATION_BYTES:
         raise RejectedObjectError(f"a station id of more than {MAX_STATION_BYTES} characters: {station}")
-    speeds = [speed for speed in rows.speeds if speed != _MISSING_TENTHS]
-    first_date, last_date = min(rows.dates), max(rows.dates)
-
-    def record(about: tuple[str, ...], day: str) -> Station:
-        latitude, longitude = _number(about[1], -90, 90), _number(about[2], -180, 180)
+    found: dict[str, Station] = {}
+    for (name, *place), day in rows.metadata.items():
+        latitude, longitude = _number(place[0], -90, 90), _number(place[1], -180, 180)
         unlocated = latitude is None or longitude is None
-        return Station(
+        record = Station(
             station=station,
-            name=clip(about[0].strip(), MAX_NAME_BYTES),
+            name=clip(name.strip(), MAX_NAME_BYTES),
             latitude=None if unlocated else latitude,
             longitude=None if unlocated else longitude,
             # -999.9 stands for an unknown elevation; the Dead Sea's shore is at -430 m.
-            elevation_m=_number(about[3], -900, 9000),
-            days=len(speeds),
-            sum_tenths_kn=sum(speeds),
-            max_tenths_kn=max(speeds, default=None),
-            first_date=first_date,
-            last_date=last_date,
+            elevation_m=_number(place[2], -900, 9000),
+            days=0,
+            sum_tenths_kn=0,
+            max_tenths_kn=None,
+            first_date=min(rows.dates),
+            last_date=max(rows.dates),
             metadata_date=day,
         )
-
-    return max((record(about, day) for about, day in rows.metadata.items()), key=_metadata_rank)
+        merge(found, [record.as_array()])
+    speeds = [speed for speed in rows.speeds if speed != _MISSING_TENTHS]
+    return replace(found[station], days=len(speeds), sum_tenths_kn=sum(speeds), max_tenths_kn=max(speeds, default=None))
 
 
 @lru_cache(maxsize=40_000)  # a century of days
-def _cached_date(cell: str) -> str | None:
+def _cached_date(cell: str | bytes) -> str | None:
     """Return an ISO date without its padding; None when it's no date of the calendar."""
-    text = cell.strip()
+    text = (cell if isinstance(cell, str) else cell.decode()).strip()
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         return None
     try:
@@ -308,9 +311,9 @@ def _cached_date(cell: str) -> str | None:
 
 
 @lru_cache(maxsize=10_000)  # every speed from 0.0 to 999.9
-def _cached_tenths(cell: str) -> int | None:
+def _cached_tenths(cell: str | bytes) -> int | None:
     """Return a wind speed in tenths of a knot, 9999 where it's missing; None when the cell holds something else."""
-    text = cell.strip()
+    text = (cell if isinstance(cell, str) else cell.decode()).strip()
     if not text:
         return _MISSING_TENTHS
     number = re.fullmatch(r"([0-9]{1,3})(?:\.([0-9])0*)?", text)

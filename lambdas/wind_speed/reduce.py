@@ -70,7 +70,7 @@ class Totals:
     def add(self, result: dict[str, Any]) -> None:
         """Add what `analyze` returned for one batch."""
         self.analysed += result["analysed"]
-        gsod.merge(self.stations, (gsod.Station(*record) for record in result["stations"]))
+        gsod.merge(self.stations, result["stations"])
         # A few reasons stand for up to 600,000 objects.
         self.rejected += [(key, intern(reason)) for key, reason in result["rejected"]]
 
@@ -127,7 +127,7 @@ def collect(manifest: Manifest) -> Totals:
     """Read every result file that the manifest names."""
     totals = Totals()
     bucket = manifest["bucket"]
-    files = json.loads(b"\n".join(s3.read_lines(bucket, manifest["key"])))["ResultFiles"]
+    files = json.loads(b"".join(s3.read_lines(bucket, manifest["key"])))["ResultFiles"]
     for file in files.get("SUCCEEDED", []):
         for line in s3.read_lines(bucket, file["Key"]):
             totals.add(json.loads(line))
@@ -142,10 +142,10 @@ def _executions(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the executions of a file in full form: an array, or one a line."""
     first = next(lines, b"")
     if first.lstrip().startswith(b"["):
-        yield from json.loads(b"\n".join([first, *lines]))
+        yield from json.loads(b"".join([first, *lines]))
         return
     for line in (first, *lines):
-        if line:
+        if line.strip():
             yield json.loads(line)
 
 
@@ -178,12 +178,15 @@ def stations_csv(rows: Sequence[Row], unit: str) -> bytes:
 def stations_geojson(rows: Sequence[Row], unit: str) -> bytes:
     """Return stations.geojson: a point for each station, or null where its coordinates aren't known (RFC 7946)."""
     names = ["station", "name", "elevation_m", "days", *(f"{name}_{unit}" for name in _SPEEDS), *_DATES]
-    features = []
-    for station, name, latitude, longitude, *others in rows:
-        geometry = None if latitude is None else {"type": "Point", "coordinates": [longitude, latitude]}
-        properties = dict(zip(names, [station, name, *others], strict=True))
-        features.append(json.dumps({"type": "Feature", "geometry": geometry, "properties": properties}))
-    return ('{"type": "FeatureCollection", "features": [\n' + ",\n".join(features) + "\n]}\n").encode()
+    features = [
+        {
+            "type": "Feature",
+            "geometry": None if latitude is None else {"type": "Point", "coordinates": [longitude, latitude]},
+            "properties": dict(zip(names, [station, name, *others], strict=True)),
+        }
+        for station, name, latitude, longitude, *others in rows
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features}).encode() + b"\n"
 
 
 def rejected_csv(rejected: Iterable[tuple[str, str]]) -> bytes:
