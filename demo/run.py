@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -29,15 +30,13 @@ from demo.errors import DemoError, UsageError
 from demo.sources import NOAA_BUCKET, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK = "WindSpeed"
-ACCOUNT = "111111111111"
 NOAA_ACCOUNT = "222222222222"
-REGION = "us-east-1"
 PUT_THREADS = 8
 RESULT_FILES = ("stations.csv", "stations.geojson", "rejected.csv", "summary.json", "map.html")
 
@@ -45,31 +44,32 @@ RESULT_FILES = ("stations.csv", "stations.geojson", "rejected.csv", "summary.jso
 def run_demo(source: Source, *, unit: str, batch_size: int, out: Path, cdk: Path | None) -> int:
     """Run the app over ``source`` and fetch its files into ``out``; returns 0, or 1 when the execution failed.
 
-    Raises ``DemoError`` when a step before the execution fails: no CDK CLI, a synth that fails; the embedded AWS and the
-    deployment raise ``LocalCloudError``.
+    Raises ``DemoError`` when a step before the execution fails: no CDK CLI, a synth that fails. The embedded AWS
+    and the deployment raise ``LocalCloudError``.
     """
     begun = time.monotonic()
     cli = _cdk(cdk)
     console = Console(highlight=False)
-    console.print(f"Mean wind speed of every station, in {unit}: {source.title}")
+    console.print(f"Mean wind speed of every station, in {unit}: {source.title}", soft_wrap=True)
     for note in source.notes:
-        console.print(f"  [yellow]note[/]: {note}")
+        console.print(f"  [yellow]note[/]: {note}", soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="wind-speed-demo-") as name, ThreadPoolExecutor(1) as background:
         folder = Path(name)
         # Both take some seconds, and neither needs the other.
-        assembly = background.submit(_synth, folder, cli, unit=unit, batch_size=batch_size, sample=source.sample)
+        context = {"unit": unit, "batch_size": batch_size, "sample": str(source.sample).lower()}
+        assembly = background.submit(synthesize, folder, cli, context)
         with LocalCloud.start(folder=folder / "cloud") as cloud:
             with _step(console, "Synthesize the app, start the embedded AWS"):
                 app = assembly.result()
             with _step(console, "Deploy it with the CDK CLI"):
                 outputs = cloud.deploy(app, cdk=cli)[STACK]
             with _step(console, f"Put {len(source.objects):,} objects") as progress:
-                _seed(cloud.client("s3", account=NOAA_ACCOUNT, region=REGION), source, progress)
+                bar = progress.add_task("  objects", total=len(source.objects))
+                noaa = cloud.client("s3", account=NOAA_ACCOUNT)
+                put_objects(noaa, source, lambda: progress.advance(bar))
             with _step(console, "Run the state machine") as progress:
                 result = _run(cloud, outputs["StateMachineArn"], progress)
-            files = _fetch(
-                cloud.client("s3", account=ACCOUNT, region=REGION), outputs["ResultsBucketName"], result, out
-            )
+            files = _fetch(cloud.client("s3"), outputs["ResultsBucketName"], result, out)
     _report(console, result, files, out, seconds=time.monotonic() - begun)
     return 0 if result.status == "SUCCEEDED" else 1
 
@@ -85,7 +85,7 @@ def _step(console: Console, title: str) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         spinner = progress.add_task(title, total=None)
         try:
             yield progress
@@ -109,10 +109,10 @@ def _cdk(given: Path | None) -> Path:
     return Path(found)
 
 
-def _synth(folder: Path, cdk: Path, *, unit: str, batch_size: int, sample: bool) -> Path:
-    """Synthesize the app with the CDK CLI, no AWS account in reach; returns the assembly's folder."""
+def synthesize(folder: Path, cdk: Path, context: Mapping[str, object]) -> Path:
+    """Synthesize the app with the CDK CLI, no AWS account in reach; returns the assembly, ``folder``'s ``cdk.out``."""
     out = folder / "cdk.out"
-    context = {"unit": unit, "batch_size": batch_size, "sample": str(sample).lower()}
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
     command = [str(cdk), "synth", "--quiet", "--app", f'"{sys.executable}" app.py', "--output", str(out)]
     command += [word for key, value in context.items() for word in ("--context", f"{key}={value}")]
     done = subprocess.run(
@@ -135,8 +135,8 @@ def _synth_environment(folder: Path) -> dict[str, str]:
     return environment
 
 
-def _seed(s3: S3Client, source: Source, progress: Progress) -> None:
-    """Put the source's objects into a bucket of NOAA's name, in an account of its own, readable by everyone."""
+def put_objects(s3: S3Client, source: Source, on_put: Callable[[], None]) -> None:
+    """Put the source's objects into a bucket of NOAA's name that everyone may read; ``on_put`` is called after each."""
     s3.create_bucket(Bucket=NOAA_BUCKET)
     everyone = {
         "Version": "2012-10-17",
@@ -149,19 +149,19 @@ def _seed(s3: S3Client, source: Source, progress: Progress) -> None:
             }
         ],
     }
+    s3.delete_public_access_block(Bucket=NOAA_BUCKET)  # a bucket of open data is public
     s3.put_bucket_policy(Bucket=NOAA_BUCKET, Policy=json.dumps(everyone))
-    bar = progress.add_task("  objects", total=len(source.objects))
 
     def put(item: tuple[str, Callable[[], bytes]]) -> None:
         key, body = item
         s3.put_object(Bucket=NOAA_BUCKET, Key=key, Body=body())
-        progress.advance(bar)
+        on_put()
 
     with ThreadPoolExecutor(PUT_THREADS) as pool:
-        futures = [pool.submit(put, item) for item in source.objects]
+        puts = [pool.submit(put, item) for item in source.objects]
         try:
-            for future in futures:
-                future.result()
+            for done in puts:
+                done.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -199,17 +199,15 @@ def _report(console: Console, result: ExecutionResult, files: list[Path], out: P
     summary_file = out / "summary.json"
     if summary_file in files:
         summary = json.loads(summary_file.read_text())
-        table = Table(
-            title=f"{result.status.lower()} · execution {summary['duration_seconds']:.1f} s, all in all {seconds:.1f} s"
-        )
+        table = Table(box=box.SIMPLE_HEAD)
         for name in ("listed", "analysed", "rejected", "failed"):
-            table.add_column(f"objects {name}", justify="right")
-        table.add_column("stations", justify="right")
-        counts = [
-            *(summary[f"objects_{name}"] for name in ("listed", "analysed", "rejected", "failed")),
-            summary["stations"],
-        ]
-        table.add_row(*(f"{count:,}" for count in counts))
+            table.add_column(f"objects\n{name}", justify="right")
+        table.add_column("\nstations", justify="right")
+        table.add_column("execution\nseconds", justify="right")
+        table.add_column("all in all\nseconds", justify="right")
+        counts = [summary[f"objects_{name}"] for name in ("listed", "analysed", "rejected", "failed")]
+        row = [f"{count:,}" for count in (*counts, summary["stations"])]
+        table.add_row(*row, f"{summary['duration_seconds']:.1f}", f"{seconds:.1f}")
         console.print(table)
     if result.error is not None:
         print(f"error: {result.error}: {result.cause or 'no cause given'}", file=sys.stderr)

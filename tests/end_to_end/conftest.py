@@ -1,0 +1,98 @@
+"""The synthesized wind-speed app on the embedded AWS, deployed once a session by the real CDK CLI.
+
+A scenario has a year of its own, which no other reads: the scenarios share a deployment and no state. Real objects
+keep their years (1960, 2015 and later); the others take one of the 1930s.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from demo.run import NOAA_ACCOUNT, ROOT, STACK, put_objects, synthesize
+from demo.sources import NOAA_BUCKET, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs_lib.local import ExecutionResult, LocalCloud
+
+BATCH_SIZE = 5
+
+GSOD = ROOT.parent / "shared" / "gsod"
+
+
+@dataclass(frozen=True)
+class WindSpeedRun:
+    """How an execution ended, and the files that it wrote by name."""
+
+    result: ExecutionResult
+    files: Mapping[str, bytes]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return dict(json.loads(self.files["summary.json"]))
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.files[name].decode())))
+
+
+@dataclass(frozen=True)
+class WindSpeedApp:
+    """The deployed app: the assembly that was deployed, its outputs, and what a test does with it."""
+
+    cloud: LocalCloud
+    assembly: Path
+    outputs: Mapping[str, str]
+
+    def put(self, year: int, objects: Mapping[str, bytes]) -> None:
+        """Put objects into a year of NOAA's bucket, by name."""
+        s3 = self.cloud.client("s3", account=NOAA_ACCOUNT)
+        for name, body in objects.items():
+            s3.put_object(Bucket=NOAA_BUCKET, Key=f"{year}/{name}", Body=body)
+
+    def run(self, **execution_input: object) -> WindSpeedRun:
+        """Run the state machine to its end and fetch the files under its prefix."""
+        result = self.cloud.run(self.outputs["StateMachineArn"], execution_input)
+        prefix = f"runs/{result.execution_arn.rsplit(':', 1)[1]}/"
+        s3, bucket = self.cloud.client("s3"), self.outputs["ResultsBucketName"]
+        keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
+        files = {key.removeprefix(prefix): s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+        return WindSpeedRun(result, files)
+
+
+@pytest.fixture(scope="session")
+def cdk() -> Path:
+    """The CDK CLI of this checkout, or of the PATH."""
+    ours = ROOT / "node_modules/.bin/cdk"
+    found = ours if ours.exists() else shutil.which("cdk")
+    if found is None:
+        pytest.fail("no CDK CLI: run `make setup`")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def wind_speed(cloud: LocalCloud, cdk: Path, tmp_path_factory: pytest.TempPathFactory) -> WindSpeedApp:
+    """The app with NOAA's bucket as its source, which is still empty."""
+    folder = tmp_path_factory.mktemp("wind_speed")
+    assembly = synthesize(folder, cdk, {"batch_size": BATCH_SIZE})
+    outputs = cloud.deploy(assembly, cdk=cdk)[STACK]
+    put_objects(cloud.client("s3", account=NOAA_ACCOUNT), Source("nothing yet", []), lambda: None)
+    return WindSpeedApp(cloud, assembly, outputs)
+
+
+@pytest.fixture(scope="session")
+def gsod() -> Source:
+    """Real NOAA objects, where this machine has them."""
+    if not GSOD.is_dir():
+        pytest.skip(f"real NOAA objects aren't part of the repository: none at {GSOD}")
+    files = sorted(GSOD.glob("[0-9]*/*.csv"))
+    return Source("real objects", [(path.relative_to(GSOD).as_posix(), partial(path.read_bytes)) for path in files])
