@@ -1,0 +1,198 @@
+"""Each IAM statement of the app, in both of its shapes: exercised, or documented by AWS.
+
+EXERCISED: taking the statement away makes an execution on the embedded AWS end in AccessDenied, as a test shows. Any
+other proof is the page of AWS's documentation that asks for the statement: the embedded AWS doesn't need it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.cdk import resources, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXERCISED = "exercised"
+
+_DOCS = "https://docs.aws.amazon.com"
+_GET_OBJECT = f"{_DOCS}/AmazonS3/latest/API/API_GetObject.html"  # 404 or 403 for an object that isn't there
+_MAP = f"{_DOCS}/step-functions/latest/dg/iam-policies-eg-dist-map.html"
+_LAMBDA_ROLE = f"{_DOCS}/lambda/latest/dg/lambda-intro-execution-role.html"
+_LAMBDA_XRAY = f"{_DOCS}/lambda/latest/dg/services-xray.html"
+_MACHINE_ROLE = f"{_DOCS}/step-functions/latest/dg/procedure-create-iam-role.html"
+_MACHINE_LOGS = f"{_DOCS}/step-functions/latest/dg/cw-logs.html"
+_MACHINE_XRAY = f"{_DOCS}/step-functions/latest/dg/concepts-xray-tracing.html"
+_TLS_BUCKET = f"{_DOCS}/AmazonS3/latest/userguide/security-best-practices.html"
+_EMPTIED = f"{_DOCS}/AmazonS3/latest/userguide/empty-bucket.html"
+_TOPIC = f"{_DOCS}/sns/latest/dg/sns-security-best-practices.html"
+_TOPIC_KEY = f"{_DOCS}/sns/latest/dg/sns-key-management.html"
+_ALARM = f"{_DOCS}/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"
+_RULE = f"{_DOCS}/eventbridge/latest/userguide/eb-use-resource-based.html"
+_KEY = f"{_DOCS}/kms/latest/developerguide/key-policy-default.html"
+_SCHEDULE = f"{_DOCS}/scheduler/latest/UserGuide/setting-up.html"
+
+
+@dataclass(frozen=True, order=True)
+class Statement:
+    """A statement of a role, a trust policy or a resource's policy; names are logical ids without CDK's hash.
+
+    `holder` is the role, or the resource that has the policy; `principal` is empty in a role's policy.
+    """
+
+    holder: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    principal: str = ""
+
+
+def _function(name: str) -> dict[Statement, str]:
+    role = f"Workflow{name}Role"
+    return {
+        Statement(role, ("sts:AssumeRole",), (), "lambda.amazonaws.com"): _LAMBDA_ROLE,
+        Statement(role, ("logs:CreateLogStream", "logs:PutLogEvents"), (f"${{Workflow{name}Logs.Arn}}",)): _LAMBDA_ROLE,
+        Statement(role, ("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",)): _LAMBDA_XRAY,
+    }
+
+
+_RESULTS = "${WorkflowResults.Arn}"
+_NOAA = "arn:${AWS::Partition}:s3:::noaa-gsod-pds"
+_OWN = "arn:${AWS::Partition}:s3:::own-bucket"
+_STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+_EXECUTION = f"{_STATES}:execution:${{6 of ${{WorkflowStateMachine}} by :}}"
+_MACHINE = "WorkflowStateMachineRole"
+_INVOKE = ("lambda:InvokeFunction",)
+_USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey*")
+
+IN_BOTH: dict[Statement, str] = {
+    **_function("Analyze"),
+    **_function("Reduce"),
+    Statement("WorkflowReduceRole", ("s3:GetObject",), (f"{_RESULTS}/runs/*/map/*",)): EXERCISED,
+    Statement("WorkflowReduceRole", ("s3:PutObject",), (f"{_RESULTS}/runs/*",)): EXERCISED,
+    Statement(_MACHINE, ("sts:AssumeRole",), (), "states.amazonaws.com"): _MACHINE_ROLE,
+    Statement(_MACHINE, _INVOKE, ("${WorkflowAnalyze.Arn}",)): EXERCISED,
+    Statement(_MACHINE, _INVOKE, ("${WorkflowReduce.Arn}",)): EXERCISED,
+    Statement(
+        _MACHINE,
+        ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"),
+        (f"{_RESULTS}/runs/*/map/*",),
+    ): EXERCISED,
+    Statement(_MACHINE, ("states:StartExecution",), ("${WorkflowStateMachine}",)): _MAP,
+    Statement(_MACHINE, ("states:DescribeExecution", "states:StopExecution"), (f"{_EXECUTION}:*",)): _MAP,
+    Statement(_MACHINE, ("states:RedriveExecution",), (f"{_EXECUTION}/AnalyzeObjects:*",)): _MAP,
+    Statement(
+        _MACHINE,
+        (
+            "logs:CreateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:DescribeLogGroups",
+            "logs:DescribeResourcePolicies",
+            "logs:GetLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:UpdateLogDelivery",
+        ),
+        ("*",),
+    ): _MACHINE_LOGS,
+    Statement(
+        _MACHINE,
+        (
+            "xray:GetSamplingRules",
+            "xray:GetSamplingTargets",
+            "xray:PutTelemetryRecords",
+            "xray:PutTraceSegments",
+        ),
+        ("*",),
+    ): _MACHINE_XRAY,
+    Statement("WorkflowResultsPolicy", ("s3:*",), (_RESULTS, f"{_RESULTS}/*"), "Deny *"): _TLS_BUCKET,
+    Statement("AlarmTopicPolicy", ("sns:Publish",), ("${AlarmTopic}",), "Deny *"): _TOPIC,
+    Statement("AlarmTopicPolicy", ("sns:Publish",), ("${AlarmTopic}",), "cloudwatch.amazonaws.com"): _ALARM,
+    Statement("AlarmTopicPolicy", ("sns:Publish",), ("${AlarmTopic}",), "events.amazonaws.com"): _RULE,
+    Statement("AlarmTopicKey", ("kms:*",), ("*",), "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"): _KEY,
+    Statement("AlarmTopicKey", _USE_KEY, ("*",), "cloudwatch.amazonaws.com"): _TOPIC_KEY,
+    Statement("AlarmTopicKey", _USE_KEY, ("*",), "events.amazonaws.com"): _TOPIC_KEY,
+}
+
+STATEMENTS: dict[str, dict[Statement, str]] = {
+    "default": {
+        **IN_BOTH,
+        **_function("Index"),
+        Statement("WorkflowIndexRole", ("s3:ListBucket",), (_NOAA,)): EXERCISED,
+        Statement("WorkflowIndexRole", ("s3:PutObject",), (f"{_RESULTS}/runs/*/objects.csv",)): EXERCISED,
+        Statement("WorkflowAnalyzeRole", ("s3:GetObject",), (f"{_NOAA}/*",)): EXERCISED,
+        Statement("WorkflowAnalyzeRole", ("s3:ListBucket",), (_NOAA,)): _GET_OBJECT,
+        Statement(_MACHINE, _INVOKE, ("${WorkflowIndex.Arn}",)): EXERCISED,
+        Statement(_MACHINE, ("s3:GetObject",), (f"{_RESULTS}/runs/*/objects.csv",)): EXERCISED,
+    },
+    "full": {
+        **IN_BOTH,
+        Statement("WorkflowAnalyzeRole", ("s3:GetObject",), (f"{_OWN}/gsod/*",)): EXERCISED,
+        Statement("WorkflowAnalyzeRole", ("s3:ListBucket",), (_OWN,)): _GET_OBJECT,
+        Statement(_MACHINE, ("s3:ListBucket",), (_OWN,)): EXERCISED,
+        Statement(
+            _MACHINE, ("states:DescribeMapRun",), (f"{_STATES}:mapRun:${{WorkflowStateMachine.Name}}/AnalyzeObjects:*",)
+        ): EXERCISED,
+        Statement("SchedulerRoleForTarget", ("states:StartExecution",), ("${WorkflowStateMachine}",)): _SCHEDULE,
+        Statement("SchedulerRoleForTarget", ("sts:AssumeRole",), (), "scheduler.amazonaws.com"): _SCHEDULE,
+        # CDK's own, which empties the bucket on `cdk destroy`.
+        Statement(
+            "CustomS3AutoDeleteObjectsCustomResourceProviderRole", ("sts:AssumeRole",), (), "lambda.amazonaws.com"
+        ): _EMPTIED,
+        Statement(
+            "WorkflowResultsPolicy",
+            ("s3:DeleteObject*", "s3:GetBucket*", "s3:List*", "s3:PutBucketPolicy"),
+            (_RESULTS, f"{_RESULTS}/*"),
+            "${CustomS3AutoDeleteObjectsCustomResourceProviderRole.Arn}",
+        ): _EMPTIED,
+    },
+}
+"""Each statement's proof, by the shape of the app that has it (see conftest.py)."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a statement of a role's policy stands in the template: the policy's logical id, and which one it is."""
+
+    policy: str
+    index: int
+
+
+def every_statement(template: dict[str, Any]) -> Iterator[tuple[Statement, Place | None]]:
+    """Each statement of the template, and its place when it is one of a role's policy."""
+    for name, properties in resources(template, "AWS::IAM::Policy").items():
+        for index, statement in enumerate(properties["PolicyDocument"]["Statement"]):
+            (role,) = properties["Roles"]
+            yield _statement(role["Ref"], statement), Place(name, index)
+    for resource_type, document in (
+        ("AWS::IAM::Role", "AssumeRolePolicyDocument"),
+        ("AWS::S3::BucketPolicy", "PolicyDocument"),
+        ("AWS::SNS::TopicPolicy", "PolicyDocument"),
+        ("AWS::KMS::Key", "KeyPolicy"),
+    ):
+        for name, properties in resources(template, resource_type).items():
+            assert "Policies" not in properties
+            for statement in properties[document]["Statement"]:
+                yield _statement(name, statement), None
+
+
+def _statement(holder: str, statement: dict[str, Any]) -> Statement:
+    text = shown(statement)
+    principal = text.get("Principal", "")
+    if isinstance(principal, dict):
+        (principal,) = principal.values()
+    return Statement(
+        _without_hash(holder),
+        tuple(sorted(_listed(text["Action"]))),
+        tuple(_without_hash(resource) for resource in _listed(text.get("Resource", []))),
+        _without_hash(f"Deny {principal}" if text["Effect"] == "Deny" else principal),
+    )
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _without_hash(text: str) -> str:
+    return re.sub(r"(?<=[A-Za-z])(?:9b648f4D60F6B8|[0-9A-F]{8})\b", "", text)

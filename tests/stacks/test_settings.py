@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_logs as logs
+
+from stacks.settings import RETENTION, Settings, SettingsError, SourceSetting
+from tests.cdk import make_app, only, template_of
+
+ROOT = Path(__file__).resolve().parents[2]
+THIS_YEAR = datetime.now(tz=UTC).year
+
+
+def test_should_have_the_design_as_its_defaults() -> None:
+    settings = Settings.from_context({})
+    assert settings == Settings()
+    assert settings.source is None
+    assert settings.years is None
+    assert settings.unit == "knots"
+    assert settings.batch_size == 500
+    assert settings.max_concurrency == 200
+    assert settings.tolerated_failure_percentage == 5
+    assert settings.log_retention_days == 30
+    assert settings.results_retention_days is None
+    assert settings.removal_policy is RemovalPolicy.RETAIN
+    assert settings.schedule is None
+    with pytest.raises(FrozenInstanceError):
+        settings.batch_size = 1  # type: ignore[misc]
+
+
+def test_should_show_every_setting_with_its_default_in_cdk_json() -> None:
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    ours = {key: value for key, value in context.items() if not key.startswith("@")}
+    assert set(ours) == {field.name for field in fields(Settings)}
+    assert Settings.from_context(ours) == Settings()
+
+
+GOOD_VALUES: list[tuple[str, Any, Any]] = [
+    ("source", "noaa", None),
+    ("source", "s3://my-bucket", SourceSetting(bucket="my-bucket", prefix="")),
+    ("source", "s3://my-bucket/", SourceSetting(bucket="my-bucket", prefix="")),
+    ("source", "s3://my.bucket/a/b/", SourceSetting(bucket="my.bucket", prefix="a/b/")),
+    ("sample", "true", True),
+    ("sample", False, False),
+    ("years", "2024", (2024,)),
+    ("years", " 1929, 2024 ", (1929, 2024)),
+    ("years", [2023, THIS_YEAR], (2023, THIS_YEAR)),
+    ("years", 2024, (2024,)),
+    ("unit", "mph", "mph"),
+    ("batch_size", "1000", 1000),
+    ("batch_size", 1, 1),
+    ("max_concurrency", "10000", 10_000),
+    ("tolerated_failure_percentage", "0", 0),
+    ("tolerated_failure_percentage", "2.5", 2.5),
+    ("tolerated_failure_percentage", 100, 100),
+    ("log_retention_days", "3653", 3653),
+    ("results_retention_days", "90", 90),
+    ("include_execution_data", "true", True),
+    ("removal_policy", "destroy", RemovalPolicy.DESTROY),
+    ("alarm_email", "oncall@example.com", "oncall@example.com"),
+    ("schedule", "rate(1 day)", "rate(1 day)"),
+    ("schedule", "cron(0 4 ? * SUN *)", "cron(0 4 ? * SUN *)"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), GOOD_VALUES, ids=str)
+def test_should_read_values_of_the_command_line_and_of_cdk_json(name: str, value: Any, expected: Any) -> None:
+    assert getattr(Settings.from_context({name: value}), name) == expected
+
+
+def test_should_know_the_region_of_ones_own_source() -> None:
+    settings = Settings.from_context({"source": "s3://my-bucket/", "source_region": "us-gov-west-1"})
+    assert settings.source_region == "us-gov-west-1"
+
+
+def test_should_leave_cdks_own_context_alone() -> None:
+    context = {"@aws-cdk/core:flag": True, "aws:cdk:bundling-stacks": ["**"], "availability-zones:account=1": []}
+    assert Settings.from_context(context) == Settings()
+
+
+BAD_VALUES: list[tuple[str, Any, str]] = [
+    ("source", "noaa2", 'noaa, or "s3://bucket/"'),
+    ("source", "s3://my-bucket/prefix", "s3://bucket/prefix/"),
+    ("source", "s3://My_Bucket/", "s3://bucket/"),
+    ("source", 7, "noaa"),
+    ("sample", "yes", "true, false"),
+    ("sample", 1, "true, false"),
+    ("years", "1928", f"from 1929 to {THIS_YEAR}"),
+    ("years", str(THIS_YEAR + 1), f"from 1929 to {THIS_YEAR}"),
+    ("years", "2023-2024", "such as 2023,2024"),
+    ("years", "", "one year or more"),
+    ("years", [], "one year or more"),
+    ("years", [True], "one year or more"),
+    ("years", [2024.5], "one year or more"),
+    ("unit", "beaufort", "knots, mph, kmh, mps"),
+    ("batch_size", "0", "a whole number from 1 to 1,000"),
+    ("batch_size", "1001", "a whole number from 1 to 1,000"),
+    ("batch_size", "ten", "a whole number from 1 to 1,000"),
+    ("batch_size", True, "a whole number from 1 to 1,000"),
+    ("batch_size", 5.5, "a whole number from 1 to 1,000"),
+    ("max_concurrency", "10001", "a whole number from 1 to 10,000"),
+    ("tolerated_failure_percentage", "101", "a number from 0 to 100"),
+    ("tolerated_failure_percentage", "-1", "a number from 0 to 100"),
+    ("tolerated_failure_percentage", "nan", "a number from 0 to 100"),
+    ("log_retention_days", "31", "30, 60"),
+    ("results_retention_days", "0", "a whole number from 1 to 36,500"),
+    ("include_execution_data", "1", "true, false"),
+    ("removal_policy", "keep", "retain, destroy"),
+    ("alarm_email", "oncall", "an e-mail address"),
+    ("schedule", "daily", "rate(7 days)"),
+    ("schedule", "cron(0 4 * * *)", "six fields"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), BAD_VALUES, ids=str)
+def test_should_refuse_a_wrong_value_by_name(name: str, value: Any, allowed: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_context({name: value})
+    message = str(caught.value)
+    assert message.startswith(f"{name} is {value!r}; allowed: ")
+    assert allowed in message
+    assert "Change it in cdk.json or with -c" in message
+    assert "\n" not in message
+
+
+def test_should_refuse_settings_that_do_not_go_together() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^source_region is 'eu-west-1'; allowed: with a source of your own only\."
+    ):
+        Settings.from_context({"source_region": "eu-west-1"})
+    with pytest.raises(SettingsError, match=r"^years is \[2024\]; allowed: with the source noaa only"):
+        Settings.from_context({"source": "s3://my-bucket/", "years": "2024"})
+
+
+def test_should_refuse_a_misspelt_key() -> None:
+    with pytest.raises(SettingsError, match=r"^unti: no such setting; allowed: alarm_email, .* Did you mean unit\?$"):
+        Settings.from_context({"unti": "mph"})
+    with pytest.raises(SettingsError, match=r"^colour: no such setting; .* Remove it\.$"):
+        Settings.from_context({"colour": "red"})
+
+
+@pytest.mark.parametrize("days", RETENTION)
+def test_should_offer_what_cloudwatch_logs_can_keep(days: int) -> None:
+    assert Settings.from_context({"log_retention_days": str(days)}).log_retention_days == days
+    app = make_app()
+    logs.LogGroup(stack := Stack(app, "Stack"), "Logs", retention=RETENTION[days])
+    assert only(template_of(stack), "AWS::Logs::LogGroup")["RetentionInDays"] == days
