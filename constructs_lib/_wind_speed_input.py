@@ -43,7 +43,7 @@ def _is_whole_number(value: str, low: str, high: str) -> str:
     return f"($type({value}) = 'number' ? $floor({value}) = {value} and {value} >= {low} and {value} <= {high} : false)"
 
 
-_UNKNOWN_FIELDS = f"$keys({_INPUT})[$not($ in {_quoted(FIELDS)})]"
+_UNKNOWN_FIELDS = f"$filter($keys({_INPUT}), function($field) {{ $not($field in {_quoted(FIELDS)}) }})"
 _IS_YEAR = _is_whole_number("$v", str(FIRST_YEAR), _THIS_YEAR)
 _IS_STATION = (
     "($type($v) = 'string' ? $length($v) >= 1 and $length($v) <= 40 and $not($contains($v, /[^0-9A-Za-z_-]/)) : false)"

@@ -40,6 +40,8 @@ _CONNECT_SECONDS = 5
 _READ_SECONDS = 20
 _LINES_CHUNK = 1024 * 1024
 
+_CLIENT_LOCK = threading.Lock()
+
 
 class TransientS3Error(Exception):
     """S3 throttled, failed or broke off for longer than the SDK retries; the same call may well succeed later."""
@@ -58,9 +60,15 @@ def _session() -> botocore.session.Session:
     return botocore.session.get_session()
 
 
-@lru_cache(maxsize=1)
 def client() -> S3Client:
     """Return this process's S3 client, made by the first call and shared by all threads."""
+    # Making one isn't safe from several threads at once, which is how the years of an index are listed.
+    with _CLIENT_LOCK:
+        return _client()
+
+
+@lru_cache(maxsize=1)
+def _client() -> S3Client:
     config = Config(
         max_pool_connections=THREADS,
         connect_timeout=_CONNECT_SECONDS,
@@ -241,4 +249,6 @@ def _connector(url: str) -> Callable[[], HTTPConnection]:
     if host.scheme == "http":
         return lambda: HTTPConnection(str(host.hostname), host.port, timeout=_READ_SECONDS)
     trust = ssl.create_default_context(cafile=get_cert_path(_session().get_config_variable("ca_bundle") or True))
+    # The SDK takes certificates that aren't strictly RFC 5280, as those of emulators and company proxies often aren't.
+    trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return lambda: HTTPSConnection(str(host.hostname), host.port, timeout=_READ_SECONDS, context=trust)

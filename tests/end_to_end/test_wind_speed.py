@@ -84,7 +84,7 @@ def test_should_agree_with_an_independent_computation_on_real_objects(
 
 def test_should_agree_on_made_up_objects_with_every_quirk(wind_speed: WindSpeedApp) -> None:
     wind_speed.put(1930, SAMPLE)
-    run = wind_speed.run(years=[1930])
+    run = wind_speed.run(years=[1930], unit="mph")
     assert run.result.succeeded, run.result
     assert result_rows(run.rows("stations.csv"), "mph") == independent_result(SAMPLE.values(), "mph")
     assert run.summary["stations"] == 10
@@ -126,7 +126,7 @@ def test_should_reject_each_bad_object_with_its_reason_and_succeed_under_the_tol
 
 def test_should_fail_over_the_tolerance_and_write_the_files_all_the_same(wind_speed: WindSpeedApp) -> None:
     wind_speed.put(1934, SAMPLE | NOT_GSOD)
-    run = wind_speed.run(years=[1934])
+    run = wind_speed.run(years=[1934], unit="mph")
     assert run.result.status == "FAILED"
     assert run.result.error == "TooManyRejectedObjects"
     assert run.result.cause is not None
