@@ -1,0 +1,110 @@
+"""The wheel in an empty environment: only what it declares is there, and `WindSpeedWorkflow` works."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import venv
+import zipfile
+from importlib.metadata import PathDistribution, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+
+APP = """
+from aws_cdk import App, Stack
+from constructs_lib import GsodSource, WindSpeedWorkflow
+
+app = App()
+stack = Stack(app, "Mine")
+WindSpeedWorkflow(stack, "WindSpeed", source=GsodSource.noaa())
+app.synth()
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def site_packages(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel and, linked from this one, the packages that it declares, and theirs."""
+    folder = tmp_path_factory.mktemp("empty")
+    venv.create(folder, symlinks=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    (info,) = site.glob("*.dist-info")
+    for path in sorted({path for name in declared(PathDistribution(info)) for path in top_level(name)}):
+        (site / path.name).symlink_to(path)
+    return site
+
+
+def declared(installed: PathDistribution) -> set[str]:
+    """The names of the distributions that `installed` requires without an extra, and that those require."""
+    names: set[str] = set()
+    to_do: list[PathDistribution] = [installed]
+    while to_do:
+        for text in to_do.pop().requires or []:
+            requirement = Requirement(text)
+            applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if applies and requirement.name not in names:
+                names.add(requirement.name)
+                found = distribution(requirement.name)
+                assert isinstance(found, PathDistribution)
+                to_do.append(found)
+    return names
+
+
+def top_level(name: str) -> Iterator[Path]:
+    """The files and folders that the distribution `name` has in site-packages."""
+    found = distribution(name)
+    for entry in {file.parts[0] for file in found.files or [] if file.parts[0] != ".."}:
+        yield Path(str(found.locate_file(entry)))
+
+
+def test_should_carry_the_handlers_and_nothing_that_is_not_for_users(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "constructs_lib/_lambdas/wind_speed/analyze.py" in names
+    assert "constructs_lib/py.typed" in names
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"constructs_lib"}
+    assert not [name for name in names if re.search(r"\.pyc$|__pycache__|(^|/)tests/", name)]
+    checkout = {
+        path.relative_to(ROOT / "lambdas").as_posix()
+        for path in (ROOT / "lambdas" / "wind_speed").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    prefix = "constructs_lib/_lambdas/"
+    assert {name.removeprefix(prefix) for name in names if name.startswith(prefix)} == checkout
+
+
+def test_should_synthesize_a_small_app_from_another_folder(site_packages: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    python = site_packages.parents[2] / "bin" / "python"
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "JSII_NODE", "TMPDIR") if key in os.environ}
+    environment = kept | {"CDK_OUTDIR": str(tmp_path / "cdk.out")}
+    command = [str(python), "app.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "cdk.out"
+    assert (out / "Mine.template.json").exists()
+    assert list(out.glob("asset.*/wind_speed/analyze.py"))
+    assert not (tmp_path / "constructs_lib").exists()
+    looked = subprocess.run([str(python), "-c", "import boto3"], env=environment, capture_output=True, check=False)
+    assert looked.returncode != 0  # the environment is as empty as a user's
