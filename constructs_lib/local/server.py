@@ -1,17 +1,18 @@
 """The embedded AWS, as a process: `python -m constructs_lib.local.server`.
 
-MiniStack's services and APIs with IAM enforced, over TLS, on 127.0.0.1 only; state machines run by moto's interpreter. It is
-meant to be started by `LocalCloud`, with an environment of its own:
+MiniStack's services and APIs with IAM enforced, over TLS, on 127.0.0.1 only; state machines run by moto's interpreter.
+It is meant to be started by `LocalCloud`, with an environment of its own:
 
 - `LOCAL_AWS_FOLDER`: an existing folder, which the caller removes; everything temporary is in it.
 - `LOCAL_AWS_PORT`: the port (4566).
 - `LOCAL_AWS_MAP_CONCURRENCY`: children of a Map Run that run at the same time (twice the processors).
 - `LOCAL_AWS_SYNC_POLL_MILLISECONDS`: how often a `.sync` task looks (100).
+- `LOCAL_AWS_RETRY_WAIT_PERCENT`: how much of a Retry's wait is waited (100; less for tests that aren't about waits).
 - `LOCAL_AWS_LOG_LEVEL`: WARNING; INFO shows each request.
 
 Ready when `https://127.0.0.1:<port>/_ministack/health` answers; the certificate to trust is
-`<folder>/tmp/ministack-tls/server.crt`. The log is on standard error. SIGTERM or SIGINT ends it and its Lambda workers; the
-exit status is then 0. When it can't start, the status is 3 and standard error ends in one line, `error: …`.
+`<folder>/tmp/ministack-tls/server.crt`. The log is on standard error. SIGTERM or SIGINT ends it and its Lambda workers;
+the exit status is then 0. When it can't start, the status is 3 and standard error ends in one line, `error: …`.
 
 An access key of twelve digits is the root of the account of that number; any secret goes with it.
 """
@@ -24,15 +25,21 @@ import signal
 import sys
 from typing import NoReturn
 
-from constructs_lib.local.emulator.launch import ADDRESS, Settings, StartError, prepare, read_settings
-from constructs_lib.local.emulator.launch import refuse_foreign_connections
+from constructs_lib.local.emulator.launch import (
+    ADDRESS,
+    Settings,
+    StartError,
+    prepare,
+    read_settings,
+    refuse_foreign_connections,
+)
 from constructs_lib.local.emulator.patches import check_versions
 
 CANNOT_START = 3
 
 
-def main() -> int:
-    """Run the server until it is told to stop; return only when it can't start, with the exit status."""
+def main() -> NoReturn:
+    """Run the server until it is told to stop."""
     try:
         settings = read_settings(os.environ)
         check_versions()
@@ -40,12 +47,16 @@ def main() -> int:
         refuse_foreign_connections()
         _install(settings)
     except StartError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return CANNOT_START
+        _refuse(str(error))
     except ImportError as error:
-        sys.stderr.write(f"error: {error}: pip install 'step-functions-at-scale[local]'\n")
-        return CANNOT_START
+        _refuse(f"{error}: pip install 'step-functions-at-scale[local]'")
     asyncio.run(_serve(settings))
+    raise AssertionError("the server ends its process by itself")
+
+
+def _refuse(message: str) -> NoReturn:
+    sys.stderr.write(f"error: {message}\n")
+    sys.exit(CANNOT_START)
 
 
 def _install(settings: Settings) -> None:
@@ -53,6 +64,7 @@ def _install(settings: Settings) -> None:
 
     Raises:
         StartError: a private name isn't where it was.
+
     """
     # Loaded here and not above: both read the environment that `prepare` has made.
     from constructs_lib.local.emulator import (
@@ -72,7 +84,7 @@ def _install(settings: Settings) -> None:
     jsonata.install()
     role_sessions.install()
     service_calls.install()
-    interpreter.install(clients, settings.sync_poll_seconds)
+    interpreter.install(clients, settings)
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)
     cloudformation.install()
@@ -115,4 +127,4 @@ async def _serve(settings: Settings) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,14 +1,14 @@
-"""What MiniStack's CloudFormation lacks: composite alarms, metric-math alarms, and the check of a state machine's definition.
+"""What MiniStack's CloudFormation lacks: composite and metric-math alarms, the check of a state machine's definition.
 
-MiniStack's CloudWatch has both kinds of alarm behind its API; only the template's resources don't reach them. A template's
-values are text where the API has numbers, so they are converted on the way.
+MiniStack's CloudWatch has both kinds of alarm behind its API; only the template's resources don't reach them. A
+template's values are text where the API has numbers, so they are converted on the way.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from ministack.core import responses
-from ministack.services import cloudwatch
+from ministack.services import cloudwatch, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 from constructs_lib.local.emulator.definition import InvalidDefinitionError, compile_definition
@@ -55,15 +55,29 @@ def _checked(original: Create) -> Create:
             compile_definition(provisioners._sfn_definition(properties))
         except InvalidDefinitionError as error:
             raise ValueError(f"{error} (Service: AWSStepFunctions; Error Code: InvalidDefinition)") from error
-        return original(logical_id, properties, stack)
+        arn, attributes = original(logical_id, properties, stack)
+        # The template's spelling isn't the API's, which DescribeStateMachine answers in.
+        record = stepfunctions._state_machines[arn]
+        record["loggingConfiguration"] = _lower_first(record["loggingConfiguration"])
+        return arn, attributes
 
     return create
+
+
+def _lower_first(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key[:1].lower() + key[1:]: _lower_first(element) for key, element in value.items()}
+    if isinstance(value, list):
+        return [_lower_first(element) for element in value]
+    # Every value of CloudFormation's is text.
+    return value == "true" if value in ("true", "false") else value
 
 
 def install() -> None:
     """Add to MiniStack's handlers of template resources."""
     require(provisioners, "_RESOURCE_HANDLERS", "_physical_name", "_sfn_definition")
     require(cloudwatch, "_put_metric_alarm", "_put_composite_alarm", "_composite_alarms")
+    require(stepfunctions, "_state_machines")
     handlers = provisioners._RESOURCE_HANDLERS
     alarm, machine = handlers["AWS::CloudWatch::Alarm"], handlers["AWS::StepFunctions::StateMachine"]
     simple, with_metrics = alarm["create"], _alarm_creator(cloudwatch._put_metric_alarm)

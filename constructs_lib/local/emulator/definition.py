@@ -1,8 +1,9 @@
 """A definition made ready for moto's interpreter.
 
-moto's grammar lacks parts of a Distributed Map (EXPRESS children, whole numbers as percentage, batches with their input, the
-writer's configuration). They are taken out of the text that moto parses and kept aside in a `MapSpec`, from which our own
-Map Run works (`distributed_map`); a placeholder stays where the interpreter's behaviour depends on a field's presence.
+moto's grammar lacks parts of a Distributed Map (EXPRESS children, whole numbers as percentage, batches with their
+input, the writer's configuration). They are taken out of the text that moto parses and kept aside in a `MapSpec`, from
+which our own Map Run works (`distributed_map`); a placeholder stays where the interpreter's behaviour depends on a
+field's presence.
 """
 
 import copy
@@ -43,6 +44,7 @@ class MapSpec:
         tolerates_count: the state names a tolerated count.
         tolerates_percentage: the state names a tolerated percentage.
         fields: `ItemReader`, `ItemBatcher`, `ItemSelector`, `Parameters` and `ResultWriter`, those that are there.
+
     """
 
     query_language: str
@@ -60,6 +62,7 @@ class Definition:
         program: moto's; it keeps no state of an execution, so that many may run it.
         query_language: of the machine.
         maps: the DISTRIBUTED Map states by name (state names are unique in a machine).
+
     """
 
     program: Any
@@ -73,12 +76,13 @@ def compile_definition(text: str) -> Definition:
 
     Raises:
         InvalidDefinitionError: it isn't JSON, isn't ASL, or holds a field that the local cloud doesn't run.
+
     """
     try:
         definition = json.loads(text)
         language = definition.get("QueryLanguage", "JSONPath")
         check_map_fields(definition)
-        maps = {name: spec for name, spec in _keep_aside(definition, language)}
+        maps = dict(_keep_aside(definition, language))
         program = AmazonStateLanguageParser.parse(json.dumps(definition))[0]
     except json.JSONDecodeError as error:
         raise InvalidDefinitionError(f"The definition isn't JSON: {error}") from error
@@ -163,6 +167,7 @@ class Template:
         query_language: JSONata or JSONPath.
         value: the template.
         is_path: `value` is a path, as in a field whose name ends in `Path`.
+
     """
 
     def __init__(self, query_language: str, value: Any, *, is_path: bool = False) -> None:
@@ -174,6 +179,7 @@ class Template:
 
         Raises:
             FailureEventException: moto's; the evaluation failed.
+
         """
         self._parsed.eval(env)
         return env.stack.pop()["value"]

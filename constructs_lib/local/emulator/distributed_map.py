@@ -1,8 +1,8 @@
 """A Map Run: the items of a DISTRIBUTED Map state, each batch of them a child execution with a record of its own.
 
-Takes the place of moto's `DistributedIterationComponent._eval_body`: the same events in the parent's history, but items read
-with the role's session, batches, EXPRESS children, tolerated failure, the result writer, and a MapRun record in MiniStack
-that DescribeMapRun, ListMapRuns and ListExecutions show while the run goes on.
+Takes the place of moto's `DistributedIterationComponent._eval_body`: the same events in the parent's history, but items
+read with the role's session, batches, EXPRESS children, tolerated failure, the result writer, and a MapRun record in
+MiniStack that DescribeMapRun, ListMapRuns and ListExecutions show while the run goes on.
 """
 
 import json
@@ -52,6 +52,7 @@ class MapRun:
         evaluated: what moto evaluated of the state (`DistributedIterationComponentEvalInput`).
         program: the child machine.
         thread_limit: children that run at the same time, at most, whatever MaxConcurrency says.
+
     """
 
     def __init__(self, env: Any, evaluated: Any, program: Any, thread_limit: int) -> None:
@@ -91,6 +92,7 @@ class MapRun:
 
         Raises:
             FailureEventException: moto's; the state fails, Retry and Catch see the error.
+
         """
         self._in_context(stepfunctions._map_runs.__setitem__, self._arn, self._record)
         self._add_event(HistoryEventType.MapRunStarted, {"mapRunStartedEventDetails": {"mapRunArn": self._arn}})

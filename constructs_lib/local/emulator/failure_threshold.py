@@ -8,9 +8,9 @@ CAUSE = "The specified tolerated failure threshold was exceeded"
 
 @dataclass(frozen=True)
 class FailureThreshold:
-    """What a Map Run tolerates; None where the state doesn't say. Either limit alone fails the run; without any, one item does.
+    """What a Map Run tolerates; None where the state doesn't say.
 
-    The count and the percentage are of *items*, not of child executions.
+    Either limit alone fails the run; without any, one item does. Both are about *items*, not about child executions.
     """
 
     count: int | None = None

@@ -1,15 +1,15 @@
 """State machines run by moto's interpreter, behind one hook of MiniStack's Step Functions.
 
-MiniStack keeps the records (state machines, executions, map runs) and answers the API; its `_run_execution` is replaced by
-`run_execution` here, which hands the definition to moto's interpreter and copies what comes of it into the record. The rest
-of this module is what the hook needs: definitions checked when they are created, StopExecution, and task tokens that reach
-the interpreter.
+MiniStack keeps the records (state machines, executions, map runs) and answers the API; its `_run_execution` is replaced
+by `run_execution` here, which hands the definition to moto's interpreter and copies what comes of it into the record.
+The rest of this module is what the hook needs: definitions checked when they are created, StopExecution, and task
+tokens that reach the interpreter.
 """
 
-import contextvars
 import json
 import logging
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +25,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name import custom_err
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.retry.max_attempts_decl import MaxAttemptsOutcome
 from moto.stepfunctions.parser.asl.component.common.retry.retrier_outcome import RetrierOutcome
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
 from moto.stepfunctions.parser.asl.eval.callback.callback import (
     CallbackOutcomeFailure,
@@ -34,6 +35,7 @@ from moto.stepfunctions.parser.asl.eval.callback.callback import (
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError, ProgramStopped
+from moto.stepfunctions.parser.asl.parse import preprocessor
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from constructs_lib.local.emulator.definition import (
@@ -42,6 +44,7 @@ from constructs_lib.local.emulator.definition import (
     MapSpec,
     compile_definition,
 )
+from constructs_lib.local.emulator.launch import Settings
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
 from constructs_lib.local.emulator.role_sessions import ClientFactory, RoleSession
 
@@ -74,6 +77,7 @@ class Execution:
         name: the state machine's name.
         definition: what runs.
         map_runs: those of this execution that are under way.
+
     """
 
     session: RoleSession
@@ -101,12 +105,13 @@ class Execution:
         return self.definition.maps[state_name]
 
     def environment(self, record: dict[str, Any], state_machine_id: str, input_value: Any) -> Any:
-        """moto's environment for an execution of this machine, or for a child execution of one of its maps.
+        """Moto's environment for an execution of this machine, or for a child execution of one of its maps.
 
         Args:
             record: MiniStack's record of the execution.
             state_machine_id: `$states.context.StateMachine.Id`.
             input_value: the parsed input.
+
         """
         execution = {
             "Id": record["executionArn"],
@@ -145,7 +150,7 @@ class Running:
                 del self._environments[arn]
 
     def find(self, arn: str) -> Any:
-        """moto's environment of an execution; None when it isn't under way."""
+        """Moto's environment of an execution; None when it isn't under way."""
         with self._lock:
             return self._environments.get(arn)
 
@@ -194,7 +199,7 @@ def run_program(env: Any, record: dict[str, Any], program: Any) -> None:
 
 
 def _close_history(record: dict[str, Any], events: list[dict[str, Any]], last: str, details: dict[str, Any]) -> None:
-    """End a history that the interpreter still writes to: a task that can't be interrupted may add events for a while."""
+    """End a history that a task which can't be interrupted may go on writing to."""
     closed = [event for event in list(events) if event["type"] != last]
     event = {"id": len(closed) + 1, "previousEventId": 0, "timestamp": responses.now_iso(), "type": last, **details}
     record["events"] = [*closed, event]
@@ -225,7 +230,7 @@ class Interpreter:
             execution = Execution(session, machine["name"], definition)
             env = execution.environment(record, record["stateMachineArn"], json.loads(record["input"]))
             run_program(env, record, definition.program)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the execution has ended with it
             _log.exception("execution %s", execution_arn)
             if record["status"] == "RUNNING":
                 stepfunctions._fail_execution(record, "States.Runtime", f"{type(error).__name__}: {error}")
@@ -320,8 +325,8 @@ def _install_task_tokens() -> None:
     sender("_send_task_heartbeat", lambda pool, token, _: pool.heartbeat(token))
 
 
-def _retry(self: Any, env: Any) -> None:
-    """In the place of moto's `RetrierDecl._eval_body`: the same steps, but the wait ends when the execution is stopped."""
+def _retry(self: Any, env: Any, wait_percent: int) -> None:
+    """In the place of moto's `RetrierDecl._eval_body`: the same steps, but a stop ends the wait."""
     self.error_equals.eval(env)
     if not env.stack.pop():
         env.stack.append(RetrierOutcome.Skipped)
@@ -333,13 +338,17 @@ def _retry(self: Any, env: Any) -> None:
     # Each takes the interval from the stack and puts its own there.
     for step in (self.interval_seconds, self.backoff_rate, self.max_delay_seconds, self.jitter_strategy):
         step.eval(env=env)
-    over = datetime.now(UTC).timestamp() + env.stack.pop()
-    while env.is_running() and (left := over - datetime.now(UTC).timestamp()) > 0:
+    over = time.monotonic() + env.stack.pop() * wait_percent / 100
+    while env.is_running() and (left := over - time.monotonic()) > 0:
         env.program_state_event.wait(min(left, 1))
     env.stack.append(RetrierOutcome.Executed)
 
 
-def install(clients: ClientFactory, sync_poll_seconds: float) -> Interpreter:
+def _say_nothing(self: Any, **_: Any) -> None:
+    """In the place of moto's logging of errors that are results."""
+
+
+def install(clients: ClientFactory, settings: Settings) -> Interpreter:
     """Put moto's interpreter behind MiniStack's Step Functions API."""
     require(
         stepfunctions,
@@ -352,15 +361,19 @@ def install(clients: ClientFactory, sync_poll_seconds: float) -> Interpreter:
     replace_everywhere("moto.stepfunctions", moto_utils, "TMP_THREADS", _Unlisted())
     # A name that starts with "States." is legal inside a Map: a child's error is the map's.
     replace(custom_error_name, "ILLEGAL_CUSTOM_ERROR_PREFIX", "\0")
-    replace(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", sync_poll_seconds)
-    replace(retrier_decl.RetrierDecl, "_eval_body", _retry)
+    replace(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", settings.sync_poll_seconds)
+    replace(retrier_decl.RetrierDecl, "_eval_body", lambda self, env: _retry(self, env, settings.retry_wait_percent))
+    # moto logs each failed state once a nesting level, with the text of its whole component; the history says it all.
+    for name in ("_log_failure_event_exception", "_log_exception"):
+        replace(EvalComponent, name, _say_nothing)
+    # It warns that tolerated failure has no effect, which here it has.
+    logging.getLogger(preprocessor.__name__).setLevel(logging.ERROR)
     _install_task_tokens()
     return Interpreter(clients)
 
 
 def in_context(session: RoleSession, function: Callable[..., None], *arguments: Any) -> threading.Thread:
     """Start a thread that sees the account and Region of the execution; daemonic, so that none holds the server up."""
-    context: contextvars.Context = session.context.copy()
-    thread = threading.Thread(target=context.run, args=(function, *arguments), daemon=True)
+    thread = threading.Thread(target=session.context.copy().run, args=(function, *arguments), daemon=True)
     thread.start()
     return thread

@@ -1,7 +1,7 @@
 """ItemBatcher: items grouped into the inputs of child executions, by number and by bytes.
 
-A child's input is `{"Items": […]}`, with `BatchInput` beside it when the state has one. Bytes are those of the whole input
-as UTF-8 JSON without spaces, which is how Step Functions measures a payload.
+A child's input is `{"Items": […]}`, with `BatchInput` beside it when the state has one. Bytes are those of the whole
+input as UTF-8 JSON without spaces, which is how Step Functions measures a payload.
 """
 
 import json
@@ -51,6 +51,7 @@ def batch(
 
     Raises:
         ItemTooLargeError: an item doesn't fit a batch of its own.
+
     """
     byte_limit = min(max_bytes or MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES)
     common = {} if batch_input is None else {"BatchInput": batch_input}

@@ -1,8 +1,8 @@
 """ItemReader: the items of a Distributed Map, out of S3.
 
 Two readers of Step Functions are here: `s3:getObject` (one object: JSON, JSON lines or CSV) and `s3:listObjectsV2` (the
-objects below a prefix, each an item with its key, size and date). Both call S3 over HTTP with the execution role's session,
-so a permission that is missing fails here as it does on AWS.
+objects below a prefix, each an item with its key, size and date). Both call S3 over HTTP with the execution role's
+session, so a permission that is missing fails here as it does on AWS.
 """
 
 import csv
@@ -38,6 +38,7 @@ def read_items(
 
     Raises:
         ItemReaderError: S3 refuses, or the object isn't what the configuration says.
+
     """
     try:
         if resource == LIST_OBJECTS:
@@ -74,6 +75,7 @@ def parse_items(body: bytes, config: dict[str, Any]) -> Iterator[Any]:
 
     Raises:
         ItemReaderError: the body isn't UTF-8 or not of the type that was promised.
+
     """
     try:
         text = body.decode("utf-8-sig")

@@ -1,8 +1,8 @@
 """JSONata for moto's interpreter, by jsonata-python; moto itself has only a stub.
 
-`$states` and the variables are bound as values. moto would write them as JSON text in front of each expression, to be parsed
-again each time: a hundred times slower with a large input. Step Functions' own functions (`$partition`, `$range`, `$hash`,
-`$random`, `$uuid`, `$parse`) come from MiniStack, which has all of them.
+`$states` and the variables are bound as values. moto would write them as JSON text in front of each expression, to be
+parsed again each time: a hundred times slower with a large input. Step Functions' own functions (`$partition`,
+`$range`, `$hash`, `$random`, `$uuid`, `$parse`) come from MiniStack, which has all of them.
 """
 
 import json
@@ -30,7 +30,7 @@ _bindings = threading.local()
 
 
 class _Expressions:
-    """Parsed expressions, to be used by one thread at a time: a Jsonata object keeps what it is evaluating in itself."""
+    """Parsed expressions, for one thread at a time: a Jsonata object keeps what it is evaluating in itself."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -60,6 +60,7 @@ def evaluate(expression: str) -> Any:
 
     Raises:
         JSONataException: the expression can't be parsed or evaluated.
+
     """
     try:
         parsed = _expressions.take(expression)
@@ -100,7 +101,7 @@ def _bind_states(self: Any, variable_references: set[str] | None = None) -> str:
 
 
 def _bind_variables(self: Any) -> str:
-    """In the place of moto's `VariableStore.get_variable_declarations`; called after `_bind_states`, where that is called."""
+    """In the place of moto's `VariableStore.get_variable_declarations`, which comes after the states."""
     bound: dict[str, Any] = getattr(_bindings, "values", {})
     _bindings.values = {"states": bound.get("states", {}), **self._outer_scope, **self._inner_scope}
     return ""
@@ -118,8 +119,8 @@ def _evaluate_string(self: Any, env: Any) -> None:
     except moto_jsonata.JSONataException as error:
         name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
         cause = (
-            f"The JSONata expression '{self.expression}' specified for the field '{env.next_field_name}' threw an error "
-            f"during evaluation. {error.details}"
+            f"The JSONata expression '{self.expression}' specified for the field '{env.next_field_name}' "
+            f"threw an error during evaluation. {error.details}"
         )
         details = {"evaluationFailedEventDetails": {"cause": cause, "error": name.error_name}}
         env.event_manager.add_event(

@@ -1,8 +1,9 @@
 """Lambda workers: Python handlers in processes of their own, reporting errors as AWS does.
 
-MiniStack keeps a pool of workers a function and answers Invoke; its Python worker names every error `Runtime.HandlerError`,
-starts a new process after each, hands the server's whole environment to the handler and has no log format. `PythonWorker`
-takes its place, with the same face towards MiniStack's pool. Other runtimes stay with MiniStack's own workers.
+MiniStack keeps a pool of workers a function and answers Invoke; its Python worker names every error
+`Runtime.HandlerError`, starts a new process after each, hands the server's whole environment to the handler and has no
+log format. `PythonWorker` takes its place, with the same face towards MiniStack's pool. Other runtimes stay with
+MiniStack's own workers.
 """
 
 import json
@@ -39,6 +40,7 @@ class PythonWorker:
         func_name: the function's name.
         config: MiniStack's function configuration.
         code_zip: the deployment package.
+
     """
 
     def __init__(self, func_name: str, config: dict[str, Any], code_zip: bytes) -> None:
@@ -67,7 +69,9 @@ class PythonWorker:
         """Run the handler once.
 
         Returns:
-            `{"status": "ok", "result": …, "log": …}` or `{"status": "error", "payload": <Lambda's error object>, "log": …}`.
+            `{"status": "ok", "result": …, "log": …}` or `{"status": "error", "payload": <Lambda's error object>, "log":
+            …}`.
+
         """
         with self._lock:
             if self._proc is None or self._proc.poll() is not None:
@@ -119,8 +123,8 @@ class PythonWorker:
         return f"exit status {code}" if code >= 0 else f"signal: {-code}"
 
     def _write(self, message: dict[str, Any]) -> None:
-        assert self._proc is not None
-        assert self._proc.stdin is not None
+        if self._proc is None or self._proc.stdin is None:
+            raise BrokenPipeError("the worker has no process")
         self._proc.stdin.write(json.dumps(message) + "\n")
         self._proc.stdin.flush()
 
@@ -198,7 +202,7 @@ class PythonWorker:
         return paths
 
     def _environment(self, code: Path, scratch: Path) -> dict[str, str]:
-        """The handler's environment: Lambda's, the function's own, and where AWS is. Nothing of the server's but PATH."""
+        """The handler's environment: Lambda's, the function's own, where AWS is; of the server's only PATH."""
         config = self.config
         account_region = lambda_runtime._account_region_from_function_config(config)
         own = {
@@ -287,6 +291,10 @@ def _execute_function_warm(func: dict[str, Any], event: Any, request_id: str) ->
     name, version = config.get("FunctionName", "unknown"), config.get("Version", "$LATEST")
     worker, _ = lambda_runtime.acquire_worker(name, config, code_zip, qualifier=version)
     try:
+        if worker.config.get("Role") != config.get("Role"):
+            # MiniStack ends the workers of a changed function, but not when only its role is another.
+            worker.config = config
+            worker.kill_process()
         answer = worker.invoke(
             event,
             request_id,

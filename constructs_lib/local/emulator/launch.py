@@ -1,11 +1,12 @@
 """What must stand before MiniStack or moto is imported: its environment, a certificate, a wall round loopback.
 
 MiniStack reads its settings from environment variables while its modules load, so the server sets them first. The
-certificate is made here, with `cryptography`, because MiniStack would call the `openssl` program, which not every machine
-has. The wall refuses each connection of this process that would leave loopback: an HTTP subscription of an SNS topic, say.
+certificate is made here, with `cryptography`, because MiniStack would call the `openssl` program, which not every
+machine has. The wall refuses each connection of this process that would leave loopback: an HTTP subscription of an SNS
+topic, say.
 """
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 import socket
@@ -13,11 +14,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DEFAULT_PORT = 4566
 ADDRESS = "127.0.0.1"
@@ -36,12 +32,15 @@ class Settings:
         folder: the session's folder: everything temporary lives in it, and the caller removes it.
         map_concurrency: how many children of one Map Run run at the same time, at most.
         sync_poll_seconds: how often a `.sync` task looks whether what it waits for is over.
+        retry_wait_percent: how much of a Retry's wait is waited; 100 as on AWS, less for a test that isn't about waits.
+
     """
 
     port: int
     folder: Path
     map_concurrency: int
     sync_poll_seconds: float
+    retry_wait_percent: int = 100
 
     @property
     def endpoint(self) -> str:
@@ -64,6 +63,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
     Raises:
         StartError: a variable is missing or isn't what it should be.
+
     """
     folder = environment.get("LOCAL_AWS_FOLDER", "")
     if not Path(folder).is_dir():
@@ -74,6 +74,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         # Children wait for their workers most of the time; more threads than this only wait for the interpreter's lock.
         map_concurrency=_number(environment, "LOCAL_AWS_MAP_CONCURRENCY", 2 * (os.cpu_count() or 2), 10000),
         sync_poll_seconds=_number(environment, "LOCAL_AWS_SYNC_POLL_MILLISECONDS", 100, 600000) / 1000,
+        retry_wait_percent=_number(environment, "LOCAL_AWS_RETRY_WAIT_PERCENT", 100, 100),
     )
 
 
@@ -89,6 +90,7 @@ def prepare(settings: Settings) -> None:
 
     Raises:
         StartError: the port is taken.
+
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -132,18 +134,25 @@ def ministack_environment(settings: Settings) -> dict[str, str]:
 
 
 def write_certificate(certificate: Path, key: Path) -> None:
-    """Write a self-signed certificate for 127.0.0.1 and localhost, good for a year. An elliptic key: quick handshakes."""
+    """Write a self-signed certificate for 127.0.0.1 and localhost, good for a year."""
+    # Here, because the extra that brings it may not be installed, which is to be one line and not a stack trace.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    # An elliptic key: thousands of handshakes cost little.
     private_key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local cloud")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     built = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(private_key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=365))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=365))
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(ADDRESS))]),
             critical=False,

@@ -14,7 +14,8 @@ _COMMON = {
     "Retry", "Catch", "Next", "End", "Items", "ItemsPath", "ItemSelector", "Parameters", "MaxConcurrency",
     "MaxConcurrencyPath", "ItemProcessor", "Iterator",
     # Without effect on an inline Map, where Step Functions accepts them all the same.
-    "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath",
+    "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage",
+    "ToleratedFailurePercentagePath",
 }  # fmt: skip
 _DISTRIBUTED = _COMMON | {"ItemReader", "ItemBatcher", "ResultWriter", "Label"}
 _READER = {"Resource", "Arguments", "Parameters", "ReaderConfig"}
@@ -62,6 +63,7 @@ def check_map_fields(definition: dict[str, Any]) -> None:
 
     Raises:
         UnsupportedFieldError: names the state and the field.
+
     """
     for name, state, _ in states_of(definition, definition.get("QueryLanguage", "JSONPath")):
         if state.get("Type") != "Map":

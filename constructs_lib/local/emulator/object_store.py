@@ -1,8 +1,8 @@
 """Objects' bodies on disk, without what only a restart would need.
 
-MiniStack writes two files an object: the body, and a description from which a restarted server would find it again. Here no
-server is restarted, so the description isn't written, and the body not first under another name: seeding thousands of small
-objects takes half the time.
+MiniStack writes two files an object: the body, and a description from which a restarted server would find it again.
+Here no server is restarted, so the description isn't written, and the body not first under another name: seeding
+thousands of small objects takes half the time.
 """
 
 import os
@@ -16,7 +16,7 @@ _DESCRIPTION = ".meta.json"
 
 
 def _write(path: str, data: Any, *, text: bool = False) -> None:
-    """In the place of MiniStack's `_atomic_write`. The event loop is the only reader and writer: no read meets half a body."""
+    """In the place of MiniStack's `_atomic_write`; the event loop alone reads and writes: no read meets half a body."""
     if text and path.endswith(_DESCRIPTION):
         return
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,7 +1,8 @@
 """The private names that are replaced, and the releases that have them.
 
-MiniStack and moto are pinned, and their private functions are replaced by name. Each replacement goes through `replace`,
-which fails when the name isn't there: an upgrade that moves one stops the server at start instead of changing what it does.
+MiniStack and moto are pinned, and their private functions are replaced by name. Each replacement goes through
+`replace`, which fails when the name isn't there: an upgrade that moves one stops the server at start instead of
+changing what it does.
 """
 
 import sys
@@ -18,6 +19,7 @@ def check_versions(pinned: dict[str, str] = PINNED) -> None:
 
     Raises:
         StartError: a distribution is missing or of another version.
+
     """
     for name, wanted in pinned.items():
         try:
@@ -33,6 +35,7 @@ def require(owner: Any, *names: str) -> None:
 
     Raises:
         StartError: one is missing.
+
     """
     for name in names:
         if not hasattr(owner, name):
@@ -44,6 +47,7 @@ def replace(owner: Any, name: str, replacement: Any) -> Any:
 
     Raises:
         StartError: the attribute doesn't exist.
+
     """
     require(owner, name)
     original = getattr(owner, name)

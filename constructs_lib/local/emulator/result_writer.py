@@ -1,9 +1,9 @@
 """ResultWriter: the outputs of a Map Run's children, written to S3 in the files and layout of Step Functions.
 
-`<prefix>/<map run id>/manifest.json` names the files `SUCCEEDED_0`, `FAILED_0` (failed, timed out or aborted children) and
-`PENDING_0` (children that never started) beside it, `.json` or `.jsonl`. `WriterConfig.Transformation` shapes the successful
-outputs only: NONE wraps each in its execution's record, COMPACT is the plain output, FLATTEN also opens arrays. The others
-are always records.
+`<prefix>/<map run id>/manifest.json` names the files `SUCCEEDED_0`, `FAILED_0` (failed, timed out or aborted children)
+and `PENDING_0` (children that never started) beside it, `.json` or `.jsonl`. `WriterConfig.Transformation` shapes the
+successful outputs only: NONE wraps each in its execution's record, COMPACT is the plain output, FLATTEN also opens
+arrays. The others are always records.
 """
 
 import json
@@ -26,6 +26,7 @@ def transform(children: Iterable[Mapping[str, Any]], transformation: str) -> lis
     Args:
         children: execution records that have SUCCEEDED.
         transformation: NONE, COMPACT or FLATTEN.
+
     """
     if transformation == "NONE":
         return [record(child) for child in children]
@@ -81,6 +82,7 @@ def write_results(
 
     Raises:
         botocore.exceptions.ClientError: S3 refuses.
+
     """
     bucket, prefix = destination["Bucket"], str(destination.get("Prefix", "")).rstrip("/")
     folder = "/".join(part for part in (prefix, map_run_arn.rpartition(":")[2]) if part)

@@ -1,9 +1,9 @@
 """The AWS calls of a running state machine, each under the session of its execution role.
 
-moto's interpreter asks `boto_client_for(region, service, state_credentials)` for a client before each call. The answer here
-is a client of the emulator's own HTTPS endpoint, signed with a session of the state machine's role, so that MiniStack checks
-the role's policies as it does for anybody. A task's `Credentials` is a real `sts:AssumeRole` of the named role, with the
-state machine's ARN as ExternalId, as Step Functions does it.
+moto's interpreter asks `boto_client_for(region, service, state_credentials)` for a client before each call. The answer
+here is a client of the emulator's own HTTPS endpoint, signed with a session of the state machine's role, so that
+MiniStack checks the role's policies as it does for anybody. A task's `Credentials` is a real `sts:AssumeRole` of the
+named role, with the state machine's ARN as ExternalId, as Step Functions does it.
 """
 
 import contextvars
@@ -43,6 +43,8 @@ class ClientFactory:
         self._endpoint = endpoint
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._lock = threading.Lock()
+        # Named by a string: boto3's types know the services one by one.
+        self._make: Any = boto3.client
 
     def client(self, service: str, region: str, access_key: str, secret: str, token: str, *, keep: bool = True) -> Any:
         """A client; a kept one is shared by all threads, which boto3 allows (but not that two be made at a time)."""
@@ -50,7 +52,7 @@ class ClientFactory:
         with self._lock:
             if key in self._clients:
                 return self._clients[key]
-            client = boto3.client(
+            client: Any = self._make(
                 service,
                 endpoint_url=self._endpoint,
                 region_name=region,
@@ -68,7 +70,8 @@ class ClientFactory:
 def _complete_error(parsed: dict[str, Any], model: Any, **_: Any) -> None:
     """Give an answer what the interpreter reads from it.
 
-    Some of MiniStack's errors carry no request id; and moto appends "Exception" to Step Functions' error codes by itself.
+    Some of MiniStack's errors carry no request id; and moto appends "Exception" to Step Functions' error codes by
+    itself.
     """
     parsed.setdefault("ResponseMetadata", {}).setdefault("RequestId", responses.new_uuid())
     if "Error" in parsed and model.service_model.service_name == "stepfunctions":
@@ -85,6 +88,7 @@ class RoleSession:
         role_arn: the execution role.
         context: MiniStack's account and Region of the request that started the execution. MiniStack keeps them in
             context variables, which a new thread doesn't inherit: whoever starts a thread runs it in a copy of this.
+
     """
 
     clients: ClientFactory
@@ -107,6 +111,7 @@ class RoleSession:
 
         Raises:
             botocore.exceptions.ClientError: the role may not assume `assume`.
+
         """
         own = self.clients.client
         region = region or self.region
@@ -123,6 +128,7 @@ class RoleSession:
 
         Raises:
             AccessDeniedError: they don't allow it.
+
         """
         access_key = self._credentials()[0]
         service = action.partition(":")[0]
@@ -161,6 +167,7 @@ class TaskCredentials:
         role_arn: shown in the history when the state has `Credentials`.
         session: the machine's role.
         assume: the role of `Credentials`; None: the machine's own.
+
     """
 
     role_arn: str
@@ -184,7 +191,7 @@ def _boto_client_for(region: str, service: str, state_credentials: TaskCredentia
 
 
 def install() -> None:
-    """Put the sessions in the place of moto's clients. The interpreter's modules must be loaded (they import by name)."""
+    """Put the sessions in the place of moto's clients, once the interpreter's modules are loaded."""
     require(sts, "_sessions", "register_session")
     require(iam_evaluator, "enforce")
     replace_everywhere("moto.stepfunctions", moto_boto_client, "boto_client_for", _boto_client_for)

@@ -1,8 +1,8 @@
 """The spelling of a task's parameters and results, and the names of its errors.
 
 Step Functions writes every API's parameters in PascalCase (`StateMachineArn`), the services have spellings of their own
-(`stateMachineArn`). moto's port of the interpreter has the conversion but left out the call of it; it is put back here, with
-the services' models from botocore.
+(`stateMachineArn`). moto's port of the interpreter has the conversion but left out the call of it; it is put back here,
+with the services' models from botocore.
 """
 
 import functools
@@ -68,7 +68,7 @@ def _normalise_response(
 
 
 def _lambda_error_cause(client_error: ClientError) -> tuple[str, str]:
-    """In the place of moto's: an error that Lambda's Invoke doesn't declare (a denied call) is `Lambda.AWSLambdaException`."""
+    """In the place of moto's: an error that Invoke doesn't declare (a denied call) is `Lambda.AWSLambdaException`."""
     error, cause = _original_lambda_error_cause(client_error)
     declared = {shape.name for shape in _operation("lambda", "invoke").error_shapes}
     if error.removeprefix("Lambda.") not in declared:

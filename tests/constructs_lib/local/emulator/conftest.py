@@ -74,7 +74,8 @@ class Cloud:
     def client(self, service: str, account: str = ACCOUNT) -> Any:
         key = (service, account)
         if key not in self._clients:
-            self._clients[key] = boto3.client(
+            make: Any = boto3.client
+            self._clients[key] = make(
                 service,
                 endpoint_url=f"https://127.0.0.1:{self.port}",
                 region_name="us-east-1",

@@ -12,7 +12,7 @@ from .conftest import Cloud, Execution
 pytestmark = pytest.mark.local
 
 THRESHOLD_EXCEEDED = "States.ExceedToleratedFailureThreshold"
-FAIL_ODD = {
+FAIL_ODD: dict[str, dict[str, Any]] = {
     "Odd": {
         "Type": "Choice",
         "Choices": [{"Condition": "{% $states.input % 2 = 1 %}", "Next": "Broken"}],
@@ -214,7 +214,11 @@ def test_should_tolerate_as_many_failed_items_as_it_says(cloud: Cloud, limits: d
 
 def test_should_count_failed_items_not_failed_batches(cloud: Cloud) -> None:
     big = {
-        "Big": {"Type": "Choice", "Choices": [{"Condition": "{% 1 in $states.input.Items %}", "Next": "Broken"}], "Default": "Fine"},
+        "Big": {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% 1 in $states.input.Items %}", "Next": "Broken"}],
+            "Default": "Fine",
+        },
         "Broken": FAIL_ODD["Broken"] | {"Cause": "x"},
         "Fine": FAIL_ODD["Fine"],
     }  # fmt: skip
@@ -395,12 +399,12 @@ def test_should_need_each_permission(cloud: Cloud, without: str | None, resource
 
     assert ended.error == error, ended.cause
     if error is not None:
-        assert "AccessDenied" in ended.error + ended.cause or "is not authorized to perform" in ended.cause
+        assert "AccessDenied" in f"{ended.error} {ended.cause}" or "is not authorized to perform" in ended.cause
 
 
 def test_should_refuse_a_field_it_does_not_run(cloud: Cloud) -> None:
     with pytest.raises(
-        ClientError, match="State 'Map': the local cloud doesn't run ItemReader.ReaderConfig.Transformation"
+        ClientError, match=r"State 'Map': the local cloud doesn't run ItemReader\.ReaderConfig\.Transformation"
     ):
         run(
             cloud,

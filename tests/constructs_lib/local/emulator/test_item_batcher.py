@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def test_should_keep_every_item_once_in_order_within_both_limits(
 def test_should_fill_a_batch_before_the_next(sizes: list[int], max_bytes: int) -> None:
     batches = batch(["x" * size for size in sizes], max_bytes=max_bytes)
 
-    for earlier, later in zip(batches, batches[1:], strict=False):
+    for earlier, later in pairwise(batches):
         fuller = {"Items": [*earlier.input["Items"], later.input["Items"][0]]}
         assert len(as_json(fuller).encode()) > max_bytes
 

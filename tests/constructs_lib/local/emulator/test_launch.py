@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from constructs_lib.local.emulator.launch import Settings, StartError, is_loopback, prepare, read_settings
-from constructs_lib.local.emulator.launch import ministack_environment, write_certificate
+from constructs_lib.local.emulator.launch import (
+    Settings,
+    StartError,
+    is_loopback,
+    ministack_environment,
+    prepare,
+    read_settings,
+    write_certificate,
+)
 
 
 def settings(folder: Path, port: int = 4566) -> Settings:

@@ -332,7 +332,7 @@ def test_should_fail_for_want_of_a_permission_to_invoke(cloud: Cloud) -> None:
 
     # Lambda's Invoke doesn't declare AccessDeniedException: Step Functions then says AWSLambdaException.
     assert (ended.status, ended.error) == ("FAILED", "Lambda.AWSLambdaException")
-    assert f"is not authorized to perform: lambda:InvokeFunction" in ended.cause
+    assert "is not authorized to perform: lambda:InvokeFunction" in ended.cause
     assert "Error Code: AccessDeniedException" in ended.cause
 
 
@@ -342,8 +342,7 @@ def test_should_fail_for_want_of_a_permission_to_invoke(cloud: Cloud) -> None:
         ("{", "isn't JSON"),
         ('{"StartAt": "A", "States": {"A": {"Type": "Pas"}}}', "Invalid State Machine Definition"),
         (
-            '{"StartAt": "A", "States": {"A": {"Type": "Map", "Sorted": true, "End": true, "ItemProcessor": '
-            '{"StartAt": "B", "States": {"B": {"Type": "Pass", "End": true}}}}}}',
+            json.dumps({"StartAt": "A", "States": {"A": {"Type": "Map", "Sorted": True, "End": True}}}),
             "State 'A': the local cloud doesn't run Sorted",
         ),
     ],
