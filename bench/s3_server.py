@@ -15,10 +15,11 @@ import threading
 from dataclasses import dataclass, field
 from hashlib import md5
 from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote_plus, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable, Mapping
     from multiprocessing.connection import Connection
 
@@ -43,7 +44,10 @@ class Store:
     buckets: dict[str, dict[str, bytes]]
     faults: dict[str, Fault] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    user_agents: list[str] = field(default_factory=list)
     content_types: dict[str, str] = field(default_factory=dict)
+    # The SDK always asks for URL-encoded keys; S3 encodes them, some emulators don't.
+    url_encoding: bool = True
     _sorted: dict[str, list[str]] = field(default_factory=dict)
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
@@ -68,7 +72,9 @@ class Store:
 
 
 def list_page(store: Store, bucket: str, query: Mapping[str, list[str]]) -> str:
-    """Answer one ListObjectsV2 request as S3's XML, keys URL-encoded (botocore always asks for that)."""
+    """Answer one ListObjectsV2 request as S3's XML."""
+    encoded = (lambda key: quote_plus(key, safe="/")) if store.url_encoding else escape
+    encoding = "<EncodingType>url</EncodingType>" if store.url_encoding else ""
 
     def argument(name: str, default: str = "") -> str:
         return query.get(name, [default])[0]
@@ -100,17 +106,18 @@ def list_page(store: Store, bucket: str, query: Mapping[str, list[str]]) -> str:
     return "".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">',
-            f"<Name>{bucket}</Name><Prefix>{quote(prefix)}</Prefix><KeyCount>{len(contents) + len(folders)}</KeyCount>",
-            f"<MaxKeys>{limit}</MaxKeys><EncodingType>url</EncodingType><IsTruncated>{str(truncated).lower()}</IsTruncated>",
+            f"<Name>{bucket}</Name><Prefix>{encoded(prefix)}</Prefix>",
+            f"<KeyCount>{len(contents) + len(folders)}</KeyCount><MaxKeys>{limit}</MaxKeys>{encoding}",
+            f"<IsTruncated>{str(truncated).lower()}</IsTruncated>",
             f"<NextContinuationToken>{escape(last)}</NextContinuationToken>" if truncated else "",
             *(
-                f"<Contents><Key>{quote(key)}</Key><LastModified>2025-10-06T08:03:00.000Z</LastModified>"
+                f"<Contents><Key>{encoded(key)}</Key><LastModified>2025-10-06T08:03:00.000Z</LastModified>"
                 "<ETag>&quot;9b2cf535f27731c974343645a3985328&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm>"
                 f"<ChecksumType>FULL_OBJECT</ChecksumType><Size>{len(store.buckets[bucket][key])}</Size>"
                 "<StorageClass>INTELLIGENT_TIERING</StorageClass></Contents>"
                 for key in contents
             ),
-            *(f"<CommonPrefixes><Prefix>{quote(folder)}</Prefix></CommonPrefixes>" for folder in folders),
+            *(f"<CommonPrefixes><Prefix>{encoded(folder)}</Prefix></CommonPrefixes>" for folder in folders),
             "</ListBucketResult>",
         ]
     )
@@ -158,7 +165,9 @@ class _Connection(asyncio.Protocol):
     def answer(self, head: bytes, body: bytes) -> tuple[bytes, bool]:
         """Return the whole response, and whether the connection ends with it."""
         method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
+        agent = re.search(rb"(?i)\r\nuser-agent: *([^\r]*)", head)
         self.store.requests.append(f"{method} {target}")
+        self.store.user_agents.append(agent[1].decode() if agent else "")
         url = urlsplit(target)
         bucket, _, key = unquote(url.path).lstrip("/").partition("/")
         query = parse_qs(url.query, keep_blank_values=True)
@@ -197,8 +206,11 @@ def _response(status: int, body: bytes) -> bytes:
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-async def _serve(store: Store, latency: float, ready: Callable[[int], None], stop: asyncio.Event) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(store, latency), "127.0.0.1", 0)
+async def _serve(
+    store: Store, latency: float, ready: Callable[[int], None], stop: asyncio.Event, tls: ssl.SSLContext | None = None
+) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Connection(store, latency), "127.0.0.1", 0, ssl=tls)
     ready(server.sockets[0].getsockname()[1])
     await stop.wait()
     server.close()
@@ -207,10 +219,10 @@ async def _serve(store: Store, latency: float, ready: Callable[[int], None], sto
 class S3Server:
     """The server in a thread of this process: `with S3Server({"bucket": {"key": b"body"}}) as server`."""
 
-    def __init__(self, buckets: Mapping[str, Mapping[str, bytes]], latency: float = 0.0) -> None:
+    def __init__(self, buckets: Mapping[str, Mapping[str, bytes]], tls: ssl.SSLContext | None = None) -> None:
         self.store = Store({name: dict(objects) for name, objects in buckets.items()})
         self.endpoint = ""
-        self._latency = latency
+        self._tls = tls
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -218,10 +230,10 @@ class S3Server:
 
     def _run(self) -> None:
         def ready(port: int) -> None:
-            self.endpoint = f"http://127.0.0.1:{port}"
+            self.endpoint = f"{'http' if self._tls is None else 'https'}://127.0.0.1:{port}"
             self._ready.set()
 
-        self._loop.run_until_complete(_serve(self.store, self._latency, ready, self._stop))
+        self._loop.run_until_complete(_serve(self.store, 0, ready, self._stop, self._tls))
         self._loop.close()
 
     def __enter__(self) -> Self:

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache
 from typing import TypedDict
 
 from . import gsod, s3
@@ -53,7 +53,7 @@ def handler(event: Event, context: object) -> Result:  # noqa: ARG001 - Lambda p
     return analyze(_reader(os.environ["SOURCE_BUCKET"]), [item["key"] for item in event["Items"]])
 
 
-@lru_cache(maxsize=1)
+@cache
 def _reader(bucket: str) -> s3.Reader:
     return s3.Reader(bucket, gsod.MAX_OBJECT_BYTES)
 

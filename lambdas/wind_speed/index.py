@@ -61,7 +61,8 @@ def list_years(
     """List years at once: one list of keys for each, oldest first, no longer than `limit`.
 
     Everything in a year's folder counts as an object, so that what isn't one is rejected with its reason later; what
-    lies beside the folders, as NOAA's index.html does, belongs to no year. `stations` are matched with file names.
+    lies beside the folders, as NOAA's index.html does, belongs to no year. A station's files are those named after it
+    up to the first dot.
     """
     names = s3.list_folders(bucket, prefix) if years is None else [str(year) for year in years]
     folders = [f"{prefix}{name}/" for name in sorted(set(names)) if re.fullmatch(r"[0-9]{4}", name)]
@@ -69,12 +70,18 @@ def list_years(
     def list_year(folder: str) -> list[str]:
         if stations is None:
             return list(islice(s3.list_keys(bucket, folder, min(limit or 1000, 1000)), limit))
-        starts = [folder + station for station in sorted(stations)] if len(stations) <= _FEW_STATIONS else [folder]
+        few = len(stations) <= _FEW_STATIONS
+        starts = [f"{folder}{station}." for station in sorted(stations)] if few else [folder]
         keys = (key for start in starts for key in s3.list_keys(bucket, start))
-        return list(islice((key for key in keys if key.removeprefix(folder).partition(".")[0] in stations), limit))
+        return list(islice((key for key in keys if _station(key) in stations), limit))
 
     with ThreadPoolExecutor(s3.THREADS) as pool:
         return list(pool.map(list_year, folders))
+
+
+def _station(key: str) -> str | None:
+    name, dot, _ = key.rpartition("/")[2].partition(".")
+    return name if dot else None
 
 
 def spread(years: Sequence[Sequence[str]]) -> list[str]:

@@ -13,7 +13,7 @@ import ssl
 import threading
 from collections import deque
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote, unquote_plus, urlsplit
@@ -55,7 +55,7 @@ class UnavailableObjectError(Exception):
         super().__init__(reason)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _session() -> botocore.session.Session:
     return botocore.session.get_session()
 
@@ -67,7 +67,7 @@ def client() -> S3Client:
         return _client()
 
 
-@lru_cache(maxsize=1)
+@cache
 def _client() -> S3Client:
     config = Config(
         max_pool_connections=THREADS,

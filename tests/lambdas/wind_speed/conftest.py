@@ -1,0 +1,49 @@
+"""An S3 on loopback with a source and a results bucket, and handlers whose environment points at it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.s3_server import S3Server
+from lambdas.wind_speed import analyze, s3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    for name in [*os.environ]:
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    with S3Server({"source": {}, "results": {}}) as running:
+        use(running, monkeypatch)
+        yield running
+    forget()
+
+
+def use(running: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the handlers at a server, as a cold start would."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": running.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SOURCE_BUCKET": "source",
+        "SOURCE_PREFIX": "",
+        "RESULTS_BUCKET": "results",
+    }.items():
+        monkeypatch.setenv(name, value)
+    forget()
+
+
+def forget() -> None:
+    """Drop what a process keeps between its invocations."""
+    s3._client.cache_clear()
+    s3._session.cache_clear()
+    analyze._reader.cache_clear()
