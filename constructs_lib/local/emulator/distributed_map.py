@@ -72,7 +72,7 @@ class MapRun:
         self._over = False
         self._waiting: deque[tuple[int, Batch]] = deque()
         self._children: list[dict[str, Any] | None] = []
-        self._weights: dict[str, int] = {}
+        self._under_way: dict[int, Batch] = {}
         self._record = {
             "mapRunArn": self._arn,
             "executionArn": env.states.context_object.context_object_data["Execution"]["Id"],
@@ -226,14 +226,14 @@ class MapRun:
                     index, batch = self._waiting.popleft()
                     child = self._children[index] = self._child_record(as_json(batch.input), "RUNNING")
                     stepfunctions._executions[child["executionArn"]] = child
-                    self._weights[child["executionArn"]] = batch.items
+                    self._under_way[index] = batch
                     self._move("pending", "running", batch.items)
-                self._run_child(child, batch)
+                self._run_child(index, child, batch)
         finally:
             with self._changed:
                 self._changed.notify_all()
 
-    def _run_child(self, child: dict[str, Any], batch: Batch) -> None:
+    def _run_child(self, index: int, child: dict[str, Any], batch: Batch) -> None:
         env = self._execution.environment(child, self._child_machine, batch.input)
         try:
             run_program(env, child, self._program)
@@ -243,27 +243,29 @@ class MapRun:
             if self._over:
                 return
             self._move("running", _OUTCOMES.get(child["status"], "aborted"), batch.items)
-            del self._weights[child["executionArn"]]
+            del self._under_way[index]
             if child["status"] == "SUCCEEDED" and self._spec.execution_type == "EXPRESS":
                 # An Express child has no history on AWS; thousands of them would fill the memory.
                 child["events"] = []
             self._over = self._exceeded()
 
     def _stop_children(self) -> None:
-        """Abort the children that run; the waiting ones stay PENDING. Their threads end on their own."""
+        """Abort the children that run; the waiting ones stay PENDING. Their threads end on their own.
+
+        A child that can't be interrupted goes on writing to its record, so that the run's is from now on a copy.
+        """
         with self._changed:
             self._over = True
-            for arn, weight in self._weights.items():
-                child = stepfunctions._executions.get(arn) or self._find_child(arn)
-                child.update(stopDate=responses.now_iso(), status="ABORTED")
-                self._move("running", "aborted", weight)
-                if env := running.find(arn):
+            for index, batch in self._under_way.items():
+                child = {**(self._children[index] or {}), "stopDate": responses.now_iso(), "status": "ABORTED"}
+                child |= {"output": None, "events": list(child["events"])}
+                self._children[index] = child
+                self._in_context(stepfunctions._executions.__setitem__, child["executionArn"], child)
+                self._move("running", "aborted", batch.items)
+                if env := running.find(child["executionArn"]):
                     env.set_stop(stop_date=None, cause=None, error=None)
-            self._weights.clear()
+            self._under_way.clear()
             self._changed.notify_all()
-
-    def _find_child(self, arn: str) -> dict[str, Any]:
-        return next(child for child in self._children if child is not None and child["executionArn"] == arn)
 
     def _child_record(self, input_text: str, status: str) -> dict[str, Any]:
         name = responses.new_uuid()

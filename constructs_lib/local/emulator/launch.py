@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 DEFAULT_PORT = 4566
 ADDRESS = "127.0.0.1"
@@ -177,13 +178,17 @@ def refuse_foreign_connections() -> None:
     sys.addaudithook(_audit)
 
 
-def _audit(event: str, arguments: tuple[object, ...]) -> None:
-    if event != "socket.connect":
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("socket.connect", "socket.sendto"):
+        # A Unix socket's address is text; an Internet address is a tuple that starts with the host.
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) and address else None
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        # Looking a name up asks a server, too.
+        host = arguments[0]
+    else:
         return
-    address = arguments[1]
-    # A Unix socket's address is text; an Internet address is a tuple that starts with the host.
-    host = address[0] if isinstance(address, tuple) and address else None
-    if host is not None and not is_loopback(str(host)):
+    if host is not None and not is_loopback(host.decode() if isinstance(host, bytes) else str(host)):
         raise ConnectionRefusedError(f"the local cloud doesn't connect to {host}: it stays on loopback")
 
 
