@@ -488,7 +488,7 @@ class WindSpeedWorkflow(Construct):
         )
         count.add_retry(
             errors=["States.TaskFailed"],
-            max_attempts=5,
+            max_attempts=3,
             interval=Duration.seconds(1),
             max_delay=Duration.seconds(20),
             jitter_strategy=sfn.JitterType.FULL,
