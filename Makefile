@@ -16,7 +16,7 @@ export UV_PYTHON_DOWNLOADS := never
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit check format synth deploy destroy bench snapshots clean
+.PHONY: help setup demo test unit check format synth bootstrap deploy destroy bench snapshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ format: setup ## write the format and the lint fixes that are safe
 
 synth: setup ## cdk.out, without an AWS account; ARGS="-c unit=mph" passes context
 	$(CDK) synth --quiet $(ARGS)
+
+bootstrap: setup ## what the CDK needs in the account and Region of your AWS credentials, once
+	$(CDK) bootstrap $(ARGS)
 
 deploy: setup ## to the account of your AWS credentials, bootstrapped before; ARGS="-c alarm_email=you@example.com"
 	$(CDK) deploy --all $(ARGS)

@@ -1,0 +1,99 @@
+"""The README says what the code does: its tables are recomputed, its blocks run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from stacks.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = {language: re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) for language in ("python", "sh", "json")}
+
+TINY_APP = """
+from aws_cdk import App, CfnOutput, Stack
+from aws_cdk import aws_stepfunctions as sfn
+
+app = App()
+stack = Stack(app, "MyStack")
+echo = sfn.Pass.jsonata(stack, "Echo")
+machine = sfn.StateMachine(
+    stack,
+    "MyMachine",
+    definition_body=sfn.DefinitionBody.from_chainable(echo),
+    query_language=sfn.QueryLanguage.JSONATA,
+)
+CfnOutput(stack, "StateMachineArn", value=machine.state_machine_arn)
+app.synth()
+"""
+
+
+def table(first_heading: str) -> list[list[str]]:
+    """The rows under the table whose first heading is given."""
+    lines = README.split("\n")
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {first_heading} |"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def test_should_list_every_setting_with_its_default() -> None:
+    listed = {row[0].strip("`"): json.loads(row[1].strip("`")) for row in table("key")}
+    assert list(listed) == list(json.loads((ROOT / "cdk.json").read_text())["context"])
+    assert listed == json.loads((ROOT / "cdk.json").read_text())["context"]
+    assert set(listed) == {field.name for field in fields(Settings)}
+    assert Settings.from_context(listed) == Settings()
+
+
+def test_should_compute_the_cost_of_a_run_right() -> None:
+    *rows, total = table("what")
+    costs = []
+    for _, quantity, price, cost in rows:
+        assert f"{float(quantity.replace(',', '')) * float(price):.3f}" == cost
+        costs.append(float(quantity.replace(",", "")) * float(price))
+    assert total[-1] == f"**{sum(costs):.3f}**"
+
+
+def test_should_name_only_make_targets_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)", "".join(BLOCKS["sh"]) + " ".join(re.findall(r"`[^`\n]+`", README))))
+    assert named <= targets
+    assert {"demo", "test", "deploy", "destroy"} <= named
+
+
+def test_should_link_only_to_files_that_exist() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("http")]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_should_show_a_library_block_that_synthesizes(tmp_path: Path) -> None:
+    block = next(block for block in BLOCKS["python"] if "app.synth()" in block)
+    subprocess.run(
+        [sys.executable, "-c", block], cwd=ROOT, env={"CDK_OUTDIR": str(tmp_path), "PATH": _path()}, check=True
+    )
+    assert (tmp_path / "Weather.template.json").exists()
+
+
+@pytest.mark.local
+def test_should_show_a_local_cloud_block_that_runs(tmp_path: Path) -> None:
+    block = next(block for block in BLOCKS["python"] if "LocalCloud" in block)
+    environment = {"CDK_OUTDIR": str(tmp_path / "cdk.out"), "PATH": _path(), "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", TINY_APP], cwd=tmp_path, env=environment, check=True)
+    subprocess.run([sys.executable, "-c", block], cwd=tmp_path, env=environment, check=True)
+
+
+def _path() -> str:
+    """This Python's Node and the checkout's CDK CLI first, as `make` has it."""
+    return os.pathsep.join([str(Path(sys.executable).parent), str(ROOT / "node_modules/.bin"), os.environ["PATH"]])
