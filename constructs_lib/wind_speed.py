@@ -501,9 +501,9 @@ class WindSpeedWorkflow(Construct):
             "TooManyRejectedObjects",
             error="TooManyRejectedObjects",
             cause=jsonata(
-                "$string($states.input.objects_rejected) & ' objects rejected and ' "
-                "& $string($states.input.objects_failed) & ' failed, of ' & $string($states.input.objects_listed) "
-                f"& '; allowed: {self._tolerated_percentage:g} % of them. Each has its reason in s3://' "
+                "'Rejected: ' & $string($states.input.objects_rejected) & ', failed: ' "
+                "& $string($states.input.objects_failed) & ', of ' & $string($states.input.objects_listed) "
+                f"& ' objects; allowed: {self._tolerated_percentage:g} %. Each has its reason in s3://' "
                 "& $states.input.bucket & '/' & $states.input.prefix & 'rejected.csv; the other files are there, too.'"
             ),
         )

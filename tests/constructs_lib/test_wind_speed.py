@@ -345,4 +345,4 @@ def test_should_tolerate_no_rejected_object_when_told_so() -> None:
     WindSpeedWorkflow(stack, "WindSpeed", source=GsodSource.noaa(), tolerated_failure_percentage=0)
     states = definition_of(template_of(stack))["States"]
     assert states["Reduce results"]["Arguments"]["Payload"]["tolerated_failure_percentage"] == 0
-    assert "allowed: 0 % of them" in states["TooManyRejectedObjects"]["Cause"]
+    assert "allowed: 0 %. " in states["TooManyRejectedObjects"]["Cause"]

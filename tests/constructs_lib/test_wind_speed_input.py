@@ -238,6 +238,6 @@ def test_should_say_how_many_objects_were_rejected_and_where_the_reasons_are(noa
     assert Expression(rule["Condition"])(result) is True
     assert Expression(rule["Condition"])(result | {"too_many_rejected": False}) is False
     assert Expression(noaa.states[rule["Next"]]["Cause"])(result) == (
-        "6 objects rejected and 1 failed, of 100; allowed: 5 % of them. "
+        "Rejected: 6, failed: 1, of 100 objects; allowed: 5 %. "
         "Each has its reason in s3://results/runs/run-1/rejected.csv; the other files are there, too."
     )
