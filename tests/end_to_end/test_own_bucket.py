@@ -32,7 +32,7 @@ NEEDED = sorted(statement for statement, proof in STATEMENTS["full"].items() if 
 
 
 map_runs_are_denied = pytest.mark.xfail(
-    reason="MiniStack's IAM doesn't read mapRunArn: it asks for states:DescribeMapRun on *, which the role rightly lacks"
+    reason="MiniStack's IAM doesn't read mapRunArn: it asks for states:DescribeMapRun on *, which no role here has"
 )
 
 
