@@ -7,7 +7,6 @@ It is meant to be started by `LocalCloud`, with an environment of its own:
 - `LOCAL_AWS_PORT`: the port (4566).
 - `LOCAL_AWS_MAP_CONCURRENCY`: children of a Map Run that run at the same time (twice the processors).
 - `LOCAL_AWS_SYNC_POLL_MILLISECONDS`: how often a `.sync` task looks (100).
-- `LOCAL_AWS_RETRY_WAIT_PERCENT`: how much of a Retry's wait is waited (100; less for tests that aren't about waits).
 - `LOCAL_AWS_LOG_LEVEL`: WARNING; INFO shows each request.
 
 Ready when `https://127.0.0.1:<port>/_ministack/health` answers; the certificate to trust is
@@ -84,7 +83,7 @@ def _install(settings: Settings) -> None:
     jsonata.install()
     role_sessions.install()
     service_calls.install()
-    interpreter.install(clients, settings)
+    interpreter.install(clients, settings.sync_poll_seconds)
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)
     cloudformation.install()

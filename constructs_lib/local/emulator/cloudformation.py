@@ -1,7 +1,8 @@
 """What MiniStack's CloudFormation lacks: composite and metric-math alarms, the check of a state machine's definition.
 
-MiniStack's CloudWatch has both kinds of alarm behind its API; only the template's resources don't reach them. A
-template's values are text where the API has numbers, so they are converted on the way.
+MiniStack's CloudWatch takes both kinds of alarm through its API; only the template's resources don't reach them. A
+template's values are text where the API has numbers, so they are converted on the way. An alarm on metric math deploys
+so, and stays in INSUFFICIENT_DATA: nothing here computes its expression.
 """
 
 from collections.abc import Callable

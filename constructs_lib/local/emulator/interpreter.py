@@ -44,7 +44,6 @@ from constructs_lib.local.emulator.definition import (
     MapSpec,
     compile_definition,
 )
-from constructs_lib.local.emulator.launch import Settings
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
 from constructs_lib.local.emulator.role_sessions import ClientFactory, RoleSession
 
@@ -214,6 +213,10 @@ class Interpreter:
         self._create: Handler = replace(stepfunctions, "_create_state_machine", self.create_state_machine)
         self._update: Handler = replace(stepfunctions, "_update_state_machine", self.update_state_machine)
         replace(stepfunctions, "_run_execution", self.run_execution)
+        replace(stepfunctions, "_validate_state_machine_definition", _validate_definition)
+        # MiniStack would answer these with its own interpreter, or by taking note of them only.
+        for name, action in (("_test_state", "TestState"), ("_update_map_run", "UpdateMapRun")):
+            replace(stepfunctions, name, _refuse(action))
 
     def run_execution(self, execution_arn: str) -> None:
         """Run an execution that MiniStack has recorded as RUNNING. Never raises."""
@@ -266,6 +269,26 @@ class Interpreter:
         record["events"][-1].setdefault("previousEventId", 0)
         env.set_stop(stop_date=datetime.now(UTC), cause=data.get("cause"), error=data.get("error"))
         return answer
+
+
+def _validate_definition(data: dict[str, Any]) -> Response:
+    """ValidateStateMachineDefinition, by the check that CreateStateMachine makes."""
+    diagnostics = []
+    try:
+        compile_definition(data.get("definition", ""))
+    except InvalidDefinitionError as error:
+        diagnostics.append({"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": str(error)})
+    answer: Response = responses.json_response({"result": "FAIL" if diagnostics else "OK", "diagnostics": diagnostics})
+    return answer
+
+
+def _refuse(action: str) -> Handler:
+    def refuse(_: dict[str, Any]) -> Response:
+        message = f"the local cloud doesn't run {action}"
+        answer: Response = responses.error_response_json("ValidationException", message, 400)
+        return answer
+
+    return refuse
 
 
 def _definition_error(data: dict[str, Any]) -> Response | None:
@@ -325,7 +348,7 @@ def _install_task_tokens() -> None:
     sender("_send_task_heartbeat", lambda pool, token, _: pool.heartbeat(token))
 
 
-def _retry(self: Any, env: Any, wait_percent: int) -> None:
+def _retry(self: Any, env: Any) -> None:
     """In the place of moto's `RetrierDecl._eval_body`: the same steps, but a stop ends the wait."""
     self.error_equals.eval(env)
     if not env.stack.pop():
@@ -338,7 +361,7 @@ def _retry(self: Any, env: Any, wait_percent: int) -> None:
     # Each takes the interval from the stack and puts its own there.
     for step in (self.interval_seconds, self.backoff_rate, self.max_delay_seconds, self.jitter_strategy):
         step.eval(env=env)
-    over = time.monotonic() + env.stack.pop() * wait_percent / 100
+    over = time.monotonic() + env.stack.pop()
     while env.is_running() and (left := over - time.monotonic()) > 0:
         env.program_state_event.wait(min(left, 1))
     env.stack.append(RetrierOutcome.Executed)
@@ -348,7 +371,7 @@ def _say_nothing(self: Any, **_: Any) -> None:
     """In the place of moto's logging of errors that are results."""
 
 
-def install(clients: ClientFactory, settings: Settings) -> Interpreter:
+def install(clients: ClientFactory, sync_poll_seconds: float) -> Interpreter:
     """Put moto's interpreter behind MiniStack's Step Functions API."""
     require(
         stepfunctions,
@@ -361,8 +384,8 @@ def install(clients: ClientFactory, settings: Settings) -> Interpreter:
     replace_everywhere("moto.stepfunctions", moto_utils, "TMP_THREADS", _Unlisted())
     # A name that starts with "States." is legal inside a Map: a child's error is the map's.
     replace(custom_error_name, "ILLEGAL_CUSTOM_ERROR_PREFIX", "\0")
-    replace(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", settings.sync_poll_seconds)
-    replace(retrier_decl.RetrierDecl, "_eval_body", lambda self, env: _retry(self, env, settings.retry_wait_percent))
+    replace(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", sync_poll_seconds)
+    replace(retrier_decl.RetrierDecl, "_eval_body", _retry)
     # moto logs each failed state once a nesting level, with the text of its whole component; the history says it all.
     for name in ("_log_failure_event_exception", "_log_exception"):
         replace(EvalComponent, name, _say_nothing)

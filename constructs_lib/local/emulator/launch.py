@@ -33,7 +33,6 @@ class Settings:
         folder: the session's folder: everything temporary lives in it, and the caller removes it.
         map_concurrency: how many children of one Map Run run at the same time, at most.
         sync_poll_seconds: how often a `.sync` task looks whether what it waits for is over.
-        retry_wait_percent: how much of a Retry's wait is waited; 100 as on AWS, less for a test that isn't about waits.
 
     """
 
@@ -41,7 +40,6 @@ class Settings:
     folder: Path
     map_concurrency: int
     sync_poll_seconds: float
-    retry_wait_percent: int = 100
 
     @property
     def endpoint(self) -> str:
@@ -75,7 +73,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         # Children wait for their workers most of the time; more threads than this only wait for the interpreter's lock.
         map_concurrency=_number(environment, "LOCAL_AWS_MAP_CONCURRENCY", 2 * (os.cpu_count() or 2), 10000),
         sync_poll_seconds=_number(environment, "LOCAL_AWS_SYNC_POLL_MILLISECONDS", 100, 600000) / 1000,
-        retry_wait_percent=_number(environment, "LOCAL_AWS_RETRY_WAIT_PERCENT", 100, 100),
     )
 
 

@@ -82,7 +82,7 @@ class Cloud:
                 aws_access_key_id=account,
                 aws_secret_access_key="test",
                 verify=str(self.folder / "tmp" / "ministack-tls" / "server.crt"),
-                config=Config(retries={"total_max_attempts": 1}, connect_timeout=2),
+                config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, inject_host_prefix=False),
             )
         return self._clients[key]
 

@@ -356,3 +356,23 @@ def test_should_refuse_a_definition_that_cannot_run(cloud: Cloud, definition: st
     machine = cloud.machine({"A": PASS})
     with pytest.raises(ClientError, match=message):
         states.update_state_machine(stateMachineArn=machine, definition=definition)
+    validated = states.validate_state_machine_definition(definition=definition)
+    assert validated["result"] == "FAIL"
+    assert message in validated["diagnostics"][0]["message"]
+
+
+def test_should_find_nothing_wrong_with_a_definition_that_runs(cloud: Cloud) -> None:
+    definition = json.dumps({"StartAt": "A", "States": {"A": PASS}})
+
+    validated = cloud.client("stepfunctions").validate_state_machine_definition(definition=definition)
+    assert (validated["result"], validated["diagnostics"]) == ("OK", [])
+
+
+def test_should_refuse_the_calls_that_it_cannot_answer(cloud: Cloud) -> None:
+    states = cloud.client("stepfunctions")
+    role = cloud.role("states")
+    with pytest.raises(ClientError, match="the local cloud doesn't run TestState"):
+        states.test_state(definition=json.dumps(PASS), roleArn=role)
+    run = "arn:aws:states:us-east-1:111111111111:mapRun:jobs/Each:9a7c"
+    with pytest.raises(ClientError, match="the local cloud doesn't run UpdateMapRun"):
+        states.update_map_run(mapRunArn=run, maxConcurrency=1)
