@@ -65,6 +65,7 @@ class Endpoint:
             aws_secret_access_key=secret,
             config=Config(
                 proxies={},
+                inject_host_prefix=False,  # some calls would go to sync-127.0.0.1, say
                 max_pool_connections=32,
                 read_timeout=900,
                 retries={"mode": "standard", "total_max_attempts": 3},
