@@ -13,6 +13,7 @@ import logging
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from sys import intern
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -144,9 +145,8 @@ def _executions(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
     if first.lstrip().startswith(b"["):
         yield from json.loads(b"".join([first, *lines]))
         return
-    for line in (first, *lines):
-        if line.strip():
-            yield json.loads(line)
+    for line in chain([first] if first else [], lines):
+        yield json.loads(line)
 
 
 def _row(record: gsod.Station, factor: float) -> Row:

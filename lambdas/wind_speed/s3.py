@@ -135,11 +135,12 @@ def write(bucket: str, key: str, body: bytes, content_type: str) -> None:
 
 
 def read_lines(bucket: str, key: str) -> Iterator[bytes]:
-    """Yield the lines of an object as they come, holding about a megabyte of it."""
+    """Yield the lines of an object that aren't blank, as they come, holding about a megabyte of it."""
     with transient_errors():
         body = client().get_object(Bucket=bucket, Key=key)["Body"]
         # The SDK's iter_lines copies each line three times.
-        yield from io.BufferedReader(cast("io.RawIOBase", body), _LINES_CHUNK)
+        lines = io.BufferedReader(cast("io.RawIOBase", body), _LINES_CHUNK)
+        yield from (line for line in lines if not line.isspace())
 
 
 class _Endpoint(NamedTuple):

@@ -137,6 +137,8 @@ def test_should_read_every_quirk(data: bytes, changed: dict[str, object]) -> Non
         (HEADER.encode()[:-1], "no rows"),
         (HEADER.encode() + b"\n\n", "no rows"),
         (observations.gsod(row(speed="windy")), "no readable row"),
+        (observations.gsod(row(speed=" " * 20 + "7.8")), "no readable row"),
+        (observations.gsod(row(station="  ")), "no readable row"),
         (observations.gsod(row(), row(station="72429793813")), "more than one station: 72429793812, 72429793813"),
         (observations.gsod(row(station="7" * 17)), "a station id of more than 16 characters: 77777777777777777"),
         (observations.gsod(row(name=f'"{"x" * 140_000}"'), row("2024-01-02")), "not CSV: a cell of more than 128 KiB"),
@@ -174,6 +176,34 @@ def test_should_skip_and_count_an_unreadable_row(bad: str) -> None:
 
     assert unreadable == 1
     assert record == parsed(TWO_DAYS)
+
+
+@pytest.mark.parametrize("value", ["-0.0", "-0.00000001"])
+def test_should_make_equal_numbers_look_equal(value: str) -> None:
+    record = parsed(observations.gsod(row(latitude=value, longitude=value, elevation=value)))
+
+    assert str([record.latitude, record.longitude, record.elevation_m]) == "[0.0, 0.0, 0.0]"
+
+
+@pytest.mark.parametrize("end", ["", "\n"], ids=["csv module", "short cut"])
+def test_should_date_metadata_by_its_newest_row(end: str) -> None:
+    rows = row("2024-01-02") + row("2024-01-03") + row("2024-01-01").removesuffix("\n") + end
+
+    assert parsed(observations.gsod(rows)).metadata_date == "2024-01-03"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'STATION,DATE,WDSP,"NAME\n"1","2024-01-01","7.8","x"\n"1","2024-01-02","7.8","x"\n',
+        b'STATION,DATE,WDSP\r"1","2024-01-01","7.8"\n"1","2024-01-02","7.8"\n',
+        b'STATION,DATE,X,Y,WDSP\n"1","2024-01-01",55555555,"000000","7.8"\n',
+        b'"A","STATION","DATE","WDSP"\n"","1","2024-01-01","7.8"\n,"1","2024-01-01","7.8"\n',
+    ],
+    ids=["a line end in the header", "a header ended otherwise", "a number without quotes", "a row of another shape"],
+)
+def test_should_not_take_the_short_cut_where_it_is_wrong(data: bytes) -> None:
+    assert_as_read_independently(data)
 
 
 def test_should_bound_a_reason_by_its_json() -> None:

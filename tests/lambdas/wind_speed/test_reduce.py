@@ -194,6 +194,12 @@ def test_should_count_failed_and_pending_children_as_failed_objects(server: S3Se
     )
 
 
+def test_should_pass_over_blank_lines_and_empty_files(server: S3Server) -> None:
+    put(server, SUCCEEDED=[lines(FIRST) + b"\n", b"", lines(SECOND)], FAILED=[b"", b"[]"], PENDING=[b"\n"])
+
+    assert run()["objects_analysed"] == 3
+
+
 def test_should_write_files_without_a_single_success(server: S3Server) -> None:
     put(server, FAILED=[json.dumps([child("FAILED", "2024/1.csv", error="E")]).encode()])
 
