@@ -3,7 +3,7 @@
 cdk synth --app "python examples/wind_speed/app.py"
 """
 
-from aws_cdk import App, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import App, CfnOutput, Stack
 from aws_cdk import aws_stepfunctions as sfn
 
 from constructs_lib import AlarmTopic, ExecutionAlarms, GsodSource, WindSpeedWorkflow
@@ -21,7 +21,6 @@ workflow = WindSpeedWorkflow(
     unit="mph",
     years=[2023, 2024],
     processor=after_each_batch,
-    removal_policy=RemovalPolicy.DESTROY,
 )
 alarms = AlarmTopic(stack, "AlarmTopic", email="oncall@example.com")
 ExecutionAlarms(stack, "Alarms", state_machine=workflow.state_machine, topic=alarms.topic)
