@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import date, timedelta
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench.measure import Benchmark, Measure, at_least, at_most, aws_environment, run_job
@@ -94,17 +95,18 @@ def analyze_job() -> Callable[[], object]:
 
 
 def measure_analyze() -> Sequence[Measure]:
-    """Compare the handler with the sequential way, both through one server."""
+    """Compare the handler, the median of three runs, with the sequential way; both through one server."""
     with S3Process(gsod_objects, _LATENCY_SECONDS) as server:
         environment = aws_environment(server.endpoint) | _ENVIRONMENT
         sequential = run_job("bench.handlers:sequential_job", environment=environment)
-        handler = run_job("bench.handlers:analyze_job", environment=environment)
-    if handler.result != sequential.result:
-        raise ValueError(f"days and tenths differ: {handler.result}, one after the other {sequential.result}")
+        runs = [run_job("bench.handlers:analyze_job", environment=environment) for _ in range(3)]
+    if any(run.result != sequential.result for run in runs):
+        raise ValueError(f"days and tenths differ: {runs[0].result}, one after the other {sequential.result}")
+    wall, cpu = median(run.wall_seconds for run in runs), median(run.cpu_seconds for run in runs)
     return [
-        at_least("handler speed-up", sequential.wall_seconds / handler.wall_seconds, "times", 12),
-        at_most("handler CPU", handler.cpu_seconds / sequential.cpu_seconds, "of sequential", 1 / 3),
-        at_most("handler peak memory", handler.peak_mb, "MB", 200),
+        at_least("handler speed-up", sequential.wall_seconds / wall, "times", 12),
+        at_most("handler CPU", cpu / sequential.cpu_seconds, "of sequential", 1 / 3),
+        at_most("handler peak memory", max(run.peak_mb for run in runs), "MB", 200),
     ]
 
 
