@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import handlers
+from bench import handlers, scale, synth
 
 if TYPE_CHECKING:
     from bench.measure import Measure
 
-BENCHMARKS = [*handlers.BENCHMARKS]
+BENCHMARKS = [*synth.BENCHMARKS, *handlers.BENCHMARKS, *scale.BENCHMARKS]
 
 
 def main() -> int:
