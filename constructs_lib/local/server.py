@@ -67,6 +67,7 @@ def _install(settings: Settings) -> None:
     """
     # Loaded here and not above: both read the environment that `prepare` has made.
     from constructs_lib.local.emulator import (
+        authorization,
         cloudformation,
         definition,
         distributed_map,
@@ -79,6 +80,7 @@ def _install(settings: Settings) -> None:
     )
 
     clients = role_sessions.ClientFactory(settings.endpoint)
+    authorization.install()
     definition.install()
     jsonata.install()
     role_sessions.install()
