@@ -132,7 +132,8 @@ def _error(code: str) -> bytes:
 class _Connection(asyncio.Protocol):
     """One HTTP/1.1 connection: requests one after the other, each answered after the latency."""
 
-    def __init__(self, store: Store, latency: float) -> None:
+    def __init__(self, store: Store, latency: float, connections: set[_Connection]) -> None:
+        self.connections = connections
         self.store = store
         self.latency = latency
         self.received = b""
@@ -141,6 +142,10 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server always gets
         self.transport = transport
+        self.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio passes it
+        self.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
         self.received += data
@@ -210,10 +215,15 @@ async def _serve(
     store: Store, latency: float, ready: Callable[[int], None], stop: asyncio.Event, tls: ssl.SSLContext | None = None
 ) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(store, latency), "127.0.0.1", 0, ssl=tls)
+    connections: set[_Connection] = set()
+    server = await loop.create_server(lambda: _Connection(store, latency, connections), "127.0.0.1", 0, ssl=tls)
     ready(server.sockets[0].getsockname()[1])
     await stop.wait()
     server.close()
+    for connection in connections:
+        connection.transport.abort()
+    while connections:
+        await asyncio.sleep(0)
 
 
 class S3Server:

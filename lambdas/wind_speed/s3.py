@@ -250,6 +250,4 @@ def _connector(url: str) -> Callable[[], HTTPConnection]:
     if host.scheme == "http":
         return lambda: HTTPConnection(str(host.hostname), host.port, timeout=_READ_SECONDS)
     trust = ssl.create_default_context(cafile=get_cert_path(_session().get_config_variable("ca_bundle") or True))
-    # The SDK takes certificates that aren't strictly RFC 5280, as those of emulators and company proxies often aren't.
-    trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return lambda: HTTPSConnection(str(host.hostname), host.port, timeout=_READ_SECONDS, context=trust)
