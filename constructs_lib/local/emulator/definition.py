@@ -25,7 +25,7 @@ from constructs_lib.local.emulator.map_fields import (
     processor_config,
     states_of,
 )
-from constructs_lib.local.emulator.patches import replace
+from constructs_lib.local.emulator.patches import replace, require
 
 _KEPT_ASIDE = ("ItemReader", "ItemBatcher", "ItemSelector", "Parameters", "ResultWriter")
 
@@ -100,6 +100,9 @@ def _keep_aside(definition: dict[str, Any], language: str) -> list[tuple[str, Ma
             continue
         config = processor_config(state)
         kept = {key: state.pop(key) for key in _KEPT_ASIDE if key in state}
+        if query_language == "JSONata":
+            # Parsed for its expressions' mistakes: what is kept aside, moto doesn't see.
+            Template(query_language, kept)
         specs.append(
             (
                 name,
@@ -151,11 +154,24 @@ def _assigned_variables(self: Any) -> dict[str, str]:
     return {name: to_json_str(self.get(name), separators=(",", ":")) for name in self._declaration_tracing}
 
 
+def _make_preprocessor(self: Any) -> None:
+    """In the place of moto's `Preprocessor.__init__`.
+
+    moto keeps the query language of the state that it reads in the class: one refused definition would be read on in
+    the next.
+    """
+    _original_make_preprocessor(self)
+    self._query_language_per_scope = []
+
+
+_original_make_preprocessor: Any = preprocessor.Preprocessor.__init__
 _original_string_of: Any = preprocessor.Preprocessor._inner_string_of
 
 
 def install() -> None:
-    """Read a definition's strings as JSON has them."""
+    """Read each definition by itself, and its strings as JSON has them."""
+    require(preprocessor.Preprocessor, "_query_language_per_scope")
+    replace(preprocessor.Preprocessor, "__init__", _make_preprocessor)
     replace(preprocessor.Preprocessor, "_inner_string_of", staticmethod(_string_of))
     replace(variable_store.VariableStore, "get_assigned_variables", _assigned_variables)
 

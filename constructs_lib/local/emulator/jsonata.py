@@ -5,13 +5,16 @@ parsed again each time: a hundred times slower with a large input. Step Function
 `$range`, `$hash`, `$random`, `$uuid`, `$parse`) come from MiniStack, which has all of them.
 """
 
+import functools
 import json
 import threading
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import moto.stepfunctions.parser.asl.jsonata.jsonata as moto_jsonata
 from jsonata import Jsonata
+from jsonata.parser import Parser
 from jsonata.utils import Utils
 from ministack.services import stepfunctions
 from moto.stepfunctions.parser.api import HistoryEventType
@@ -55,6 +58,73 @@ class _Expressions:
 _expressions = _Expressions()
 
 
+class InvalidExpressionError(ValueError):
+    """The expression can't stand in a definition; the message says why."""
+
+
+# Parts of a parsed expression that are evaluated in its own context, and those that have another one.
+_SAME_CONTEXT = (
+    "expression", "expressions", "procedure", "arguments", "lhs", "rhs", "lhs_object", "condition", "then", "_else",
+)  # fmt: skip
+_INNER_CONTEXT = ("predicate", "stages", "group", "terms", "expr", "body", "pattern", "update", "delete")
+
+
+def _variables(node: Any, *, top: bool = True, step: str = "") -> Iterator[tuple[str, bool]]:
+    """Each variable below a parsed node, with the field that is taken from it; whether its context is the input's."""
+    if isinstance(node, list | tuple):
+        for element in node:
+            yield from _variables(element, top=top)
+        return
+    if not isinstance(node, Parser.Symbol):
+        return
+    if node.type == "variable":
+        yield f"${node.value}{step}", top
+    for number, part in enumerate(node.steps or ()):
+        following = node.steps[number + 1] if number + 1 < len(node.steps) else None
+        taken = f".{following.value}" if following is not None and following.type == "name" else ""
+        yield from _variables(part, top=top and number == 0, step=taken)
+    for name in _SAME_CONTEXT:
+        yield from _variables(getattr(node, name), top=top)
+    for name in _INNER_CONTEXT:
+        yield from _variables(getattr(node, name), top=False)
+
+
+def check(expression: str) -> None:
+    """Refuse what the States Language does: it gives an expression no input document for `$` and `$$` to refer to.
+
+    `$` inside a predicate, a later step of a path or a function refers to what is there:
+    https://states-language.net/#jsonata-restrictions
+
+    Raises:
+        InvalidExpressionError: it can't be parsed, or refers to the input document.
+
+    """
+    try:
+        found = set(_variables(Jsonata(expression).ast))
+    except Exception as error:
+        raise InvalidExpressionError(f"The JSONata expression '{expression}' can't be parsed: {error}") from error
+    names = {name.partition(".")[0] for name, top in found if top or name.startswith("$$")} & {"$", "$$"}
+    if names:
+        raise InvalidExpressionError(
+            f"The JSONata expression '{expression}' refers to {min(names)}, its input, and has none: use $states.input"
+        )
+
+
+@functools.lru_cache(maxsize=_KEPT_EXPRESSIONS)
+def _references(expression: str) -> frozenset[str]:
+    """In the place of moto's extraction by a regular expression, which takes what stands between divisions for text."""
+    try:
+        return frozenset(name for name, _ in _variables(Jsonata(expression).ast))
+    except Exception:  # noqa: BLE001 - whatever the engine raises, the evaluation will raise it again, and be told of
+        return frozenset()
+
+
+def _make_string(self: Any, expression: str) -> None:
+    """In the place of moto's `StringJSONata.__init__`."""
+    check(expression)
+    _original_make_string(self, expression)
+
+
 def evaluate(expression: str) -> Any:
     """The JSON value of an expression, with the bindings that this thread's state has set.
 
@@ -93,9 +163,8 @@ def _with_nulls(value: Any) -> Any:
 def _bind_states(self: Any, variable_references: set[str] | None = None) -> str:
     """In the place of moto's `States.to_variable_declarations`: bind the parts of `$states` that are referred to."""
     data = self._states_data
-    wanted = variable_references or {"$states"}
-    if "$states" not in wanted:
-        data = {key: value for key, value in data.items() if any(name.startswith(f"$states.{key}") for name in wanted)}
+    if variable_references is not None and "$states" not in variable_references:
+        data = {key: value for key, value in data.items() if f"$states.{key}" in variable_references}
     _bindings.values = {"states": data}
     return ""
 
@@ -131,6 +200,7 @@ def _evaluate_string(self: Any, env: Any) -> None:
         ) from error
 
 
+_original_make_string: Any = string_expression.StringJSONata.__init__
 _original_evaluate_string: Any = string_expression.StringJSONata._eval_body
 
 
@@ -138,7 +208,10 @@ def install() -> None:
     """Replace moto's stub."""
     require(stepfunctions, "_register_sfn_jsonata_functions")
     require(Jsonata, "CURRENT")
+    require(Parser, "Symbol")
     replace(moto_jsonata, "_eval_jsonata", evaluate)
+    replace(string_expression, "extract_jsonata_variable_references", _references)
+    replace(string_expression.StringJSONata, "__init__", _make_string)
     replace(string_expression.StringJSONata, "_eval_body", _evaluate_string)
     replace(states.States, "to_variable_declarations", _bind_states)
     replace(variable_store.VariableStore, "get_variable_declarations", _bind_variables)

@@ -416,3 +416,8 @@ def test_should_refuse_a_field_it_does_not_run(cloud: Cloud) -> None:
                 }
             ),
         )
+
+
+def test_should_refuse_an_expression_in_a_field_of_its_own(cloud: Cloud) -> None:
+    with pytest.raises(ClientError, match=r"The JSONata expression '\$\$' refers to \$\$"):
+        run(cloud, map_state(Items=[1], ItemSelector={"all": "{% $$ %}"}))

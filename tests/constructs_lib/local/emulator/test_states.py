@@ -102,6 +102,69 @@ def test_should_fail_on_an_expression_that_cannot_be_evaluated(cloud: Cloud) -> 
     assert "$states.input.text + 1" in ended.cause
 
 
+def test_should_read_a_definition_as_if_it_were_the_first(cloud: Cloud) -> None:
+    with pytest.raises(ClientError, match="InvalidDefinition"):
+        cloud.machine({"A": {**PASS, "QueryLanguage": "JSONPath"}})
+
+    ended = cloud.run({"A": {**PASS, "InputPath": "$.a"}}, {"a": 1}, QueryLanguage="JSONPath")
+
+    assert ended.output == 1
+
+
+def test_should_let_an_expression_refer_to_its_context(cloud: Cloud) -> None:
+    ended = cloud.run(
+        {
+            "A": {
+                **PASS,
+                "Output": {
+                    "predicate": "{% $keys($states.input)[$not($ in ['a', 'c'])] %}",
+                    "step": "{% $states.input.b.($ * 2) %}",
+                    "object": "{% $states.input.b.{'each': $, 'all': $sum($states.input.b[$ > 1])} %}",
+                    "body": "{% $map($states.input.b, function($n) { $n[$ > 2] }) %}",
+                    "sorted": "{% $states.input.b^(>$) %}",
+                },
+            }
+        },
+        {"a": 1, "b": [1, 2, 3], "c": 4},
+    )
+
+    assert ended.output == {
+        "predicate": "b",
+        "step": [2, 4, 6],
+        "object": [{"each": n, "all": 5} for n in (1, 2, 3)],
+        "body": 3,
+        "sorted": [3, 2, 1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("$", "refers to $, its input"),
+        ("$.total", "refers to $, its input"),
+        ("$string($)", "refers to $, its input"),
+        ("{'total': $}", "refers to $, its input"),
+        ("$$", "refers to $$, its input"),
+        ("$states.input[$$.total > 1]", "refers to $$, its input"),
+        ("$states.input +", "can't be parsed"),
+    ],
+)
+def test_should_refuse_an_expression_that_has_no_input_to_refer_to(cloud: Cloud, expression: str, said: str) -> None:
+    with pytest.raises(ClientError, match="InvalidDefinition") as refused:
+        cloud.machine({"A": {**PASS, "Output": {"value": f"{{% {expression} %}}"}}})
+
+    assert f"The JSONata expression '{expression}' {said}" in str(refused.value)
+
+
+def test_should_see_the_variables_between_two_divisions(cloud: Cloud) -> None:
+    states = {
+        "A": {"Type": "Pass", "Assign": {"n": 10}, "Next": "B"},
+        "B": {**PASS, "Output": "{% $n / 5 + $states.input.a / 2 %}"},
+    }
+
+    assert cloud.run(states, {"a": 6}).output == 5
+
+
 def test_should_have_step_functions_own_jsonata_functions(cloud: Cloud) -> None:
     ended = cloud.run(
         {
