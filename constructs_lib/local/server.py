@@ -69,6 +69,7 @@ def _install(settings: Settings) -> None:
     from constructs_lib.local.emulator import (
         authorization,
         cloudformation,
+        custom_resources,
         definition,
         distributed_map,
         interpreter,
@@ -89,6 +90,7 @@ def _install(settings: Settings) -> None:
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)
     cloudformation.install()
+    custom_resources.install(clients)
     object_store.install()
 
 

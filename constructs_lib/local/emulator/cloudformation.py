@@ -1,19 +1,22 @@
-"""What MiniStack's CloudFormation lacks: composite and metric-math alarms, the check of a state machine's definition.
+"""What MiniStack's CloudFormation lacks: some kinds of alarms, buckets as S3 has them, the check of a definition.
 
 MiniStack's CloudWatch takes both kinds of alarm through its API; only the template's resources don't reach them. A
 template's values are text where the API has numbers, so they are converted on the way. An alarm on metric math deploys
 so, and stays in INSUFFICIENT_DATA: nothing here computes its expression.
+
+A template's bucket gets its tags, and isn't deleted while there is an object in it.
 """
 
 from collections.abc import Callable
 from typing import Any
+from xml.sax.saxutils import escape
 
 from ministack.core import responses
-from ministack.services import cloudwatch, stepfunctions
+from ministack.services import cloudwatch, s3, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 from constructs_lib.local.emulator.definition import InvalidDefinitionError, compile_definition
-from constructs_lib.local.emulator.patches import require
+from constructs_lib.local.emulator.patches import replace, require
 
 _BOOLEANS = ("ReturnData", "ActionsEnabled")
 _INTEGERS = ("Period", "EvaluationPeriods", "DatapointsToAlarm")
@@ -65,6 +68,17 @@ def _checked(original: Create) -> Create:
     return create
 
 
+def _tagging(tags: list[dict[str, str]]) -> bytes:
+    pairs = (f"<Tag><Key>{escape(tag['Key'])}</Key><Value>{escape(tag['Value'])}</Value></Tag>" for tag in tags)
+    return f"<Tagging><TagSet>{''.join(pairs)}</TagSet></Tagging>".encode()
+
+
+def _delete_bucket(name: str, _: Any) -> None:
+    status, _, body = s3._delete_bucket(name)
+    if status not in (204, 404):
+        raise ValueError(f"bucket {name}: {body.decode()}")
+
+
 def _lower_first(value: Any) -> Any:
     if isinstance(value, dict):
         return {key[:1].lower() + key[1:]: _lower_first(element) for key, element in value.items()}
@@ -90,3 +104,7 @@ def install() -> None:
         "delete": lambda name, _: cloudwatch._composite_alarms.pop(name, None),
     }
     machine["create"] = _checked(machine["create"])
+    require(s3, "_delete_bucket", "_put_bucket_tagging", "_delete_bucket_tagging")
+    tags = ("Tags", _tagging, s3._put_bucket_tagging, s3._delete_bucket_tagging)
+    replace(provisioners, "_S3_BUCKET_CONFIGURATIONS", [*provisioners._S3_BUCKET_CONFIGURATIONS, tags])
+    handlers["AWS::S3::Bucket"]["delete"] = _delete_bucket

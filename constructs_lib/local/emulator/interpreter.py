@@ -153,6 +153,10 @@ class Running:
         with self._lock:
             return self._environments.get(arn)
 
+    def any(self) -> bool:
+        """Whether one is under way."""
+        return bool(self._environments)
+
 
 running = Running()
 

@@ -223,6 +223,8 @@ class PythonWorker:
             "TMPDIR": str(scratch),
             "AWS_ENDPOINT_URL": _settings.endpoint,
             "AWS_CA_BUNDLE": str(_settings.certificate),
+            # For what isn't an SDK: a custom resource's answer to CloudFormation.
+            "SSL_CERT_FILE": str(_settings.certificate),
             "AWS_EC2_METADATA_DISABLED": "true",
             lambda_runtime.HOST_PREFIX_ENV: "true",
             "NO_PROXY": "127.0.0.1,localhost",

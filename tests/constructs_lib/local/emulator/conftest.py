@@ -112,17 +112,19 @@ class Cloud:
         body: bytes = self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
-    def function(self, code: str, *, handler: str = "jobs.work.handler", **settings: Any) -> str:
-        """A Python function; `code` is the module that `handler` names."""
+    def function(
+        self, code: str, *, handler: str = "jobs.work.handler", runtime: str = "python3.14", **settings: Any
+    ) -> str:
+        """A function; `code` is the module that `handler` names."""
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as package:
             module = handler.rpartition(".")[0].replace(".", "/")
-            package.writestr(f"{module}.py", code)
+            package.writestr(f"{module}.py" if runtime.startswith("python") else f"{module}.js", code)
             if "/" in module:
                 package.writestr(f"{module.rpartition('/')[0]}/__init__.py", "")
         arn: str = self.client("lambda").create_function(
             FunctionName=self.name("function"),
-            Runtime="python3.14",
+            Runtime=runtime,
             Role=self.role("lambda"),
             Handler=handler,
             Code={"ZipFile": archive.getvalue()},
