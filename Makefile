@@ -13,7 +13,6 @@ CDK        := $(CURDIR)/node_modules/.bin/cdk
 export PATH      := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_NODE := $(BIN)/node
 export UV_PYTHON_DOWNLOADS := never
-export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit check format synth bootstrap deploy destroy bench snapshots clean

@@ -140,7 +140,7 @@ LAMBDA_RETRIES = RetryPolicy(
             max_attempts=6,
             attempt_seconds=30,
         ),
-        # Raised by a handler when S3's 503 SlowDown has outlasted the SDK's own retries.
+        # Raised by a handler when S3's 503 SlowDown outlasts the SDK's own retries, or its own 40 s.
         RetryRule(errors=("TransientS3Error",), max_attempts=5, attempt_seconds=40),
         # Once: an attempt that used up its time will most likely do so again.
         RetryRule(errors=("Sandbox.Timedout", "States.Timeout"), max_attempts=1),

@@ -12,15 +12,22 @@ import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from . import gsod, s3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Step Functions takes 256 KiB of JSON from a state, and its error for more can't be caught. This leaves 56 KiB for what
 # a user's own states add.
 MAX_RESULT_BYTES = 200 * 1024
 # Applied only to a result that would be larger, which takes hundreds of keys of hundreds of bytes.
 _MAX_KEY_BYTES = 96
+
+# A batch that S3 holds up for longer asks for a retry: five of them, with the delays between, must fit into the five
+# minutes of an Express child.
+_SECONDS = 40
 
 _logger = logging.getLogger(__name__)
 
@@ -63,15 +70,14 @@ def analyze(reader: s3.Reader, keys: list[str]) -> Result:
     stations: dict[str, gsod.Station] = {}
     rejected: list[list[str]] = []
     unreadable: dict[str, int] = {}
-    with ThreadPoolExecutor(s3.THREADS) as pool:
-        for key, outcome in zip(keys, pool.map(lambda key: _outcome(reader, key), keys), strict=True):
-            if isinstance(outcome, str):
-                rejected.append([key, outcome])
-                continue
-            record, rows = outcome
-            gsod.merge(stations, [record.as_array()])
-            if rows:
-                unreadable[key] = rows
+    for key, outcome in zip(keys, _outcomes(reader, keys), strict=True):
+        if isinstance(outcome, str):
+            rejected.append([key, outcome])
+            continue
+        record, rows = outcome
+        gsod.merge(stations, [record.as_array()])
+        if rows:
+            unreadable[key] = rows
     if unreadable:
         _logger.warning(
             "Skipped unreadable rows",
@@ -96,6 +102,18 @@ def analyze(reader: s3.Reader, keys: list[str]) -> Result:
             "rejected": rejected,
         }
     )
+
+
+def _outcomes(reader: s3.Reader, keys: list[str]) -> Iterator[tuple[gsod.Station, int] | str]:
+    """Yield the outcome of each key, in their order; raises TransientS3Error when that takes too long."""
+    pool, wait = ThreadPoolExecutor(s3.THREADS), True
+    try:
+        yield from pool.map(lambda key: _outcome(reader, key), keys, timeout=_SECONDS)
+    except TimeoutError:
+        wait = False  # not for those that S3 holds up
+        raise s3.TransientS3Error(f"{len(keys)} objects were not read within {_SECONDS} s") from None
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def _outcome(reader: s3.Reader, key: str) -> tuple[gsod.Station, int] | str:

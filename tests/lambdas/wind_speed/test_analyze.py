@@ -6,6 +6,7 @@ import ipaddress
 import json
 import logging
 import ssl
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -150,6 +151,20 @@ def test_should_ask_for_a_retry_when_s3_cannot_be_reached(observed: S3Server, mo
 
     with pytest.raises(s3.TransientS3Error):
         run(*KEYS)
+
+
+def test_should_ask_for_a_retry_when_s3_holds_a_batch_up(observed: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: over.wait(60))  # the SDK's waits between its attempts
+    monkeypatch.setattr(analyze, "_SECONDS", 0.5)
+    observed.store.faults[KEYS[2]] = Fault()
+
+    with pytest.raises(s3.TransientS3Error, match=r"3 objects were not read within 0\.5 s"):
+        run(*KEYS)
+    over.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPoolExecutor"):
+            thread.join()  # the next test's server is another
 
 
 @pytest.mark.parametrize("place", [0, 2])
