@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from constructs_lib.local.deploy import DeployedStack
 from constructs_lib.local.endpoint import Endpoint
 from constructs_lib.local.errors import LocalCloudError, UsageError
-from constructs_lib.local.session import end_process_group, remove_folder
+from constructs_lib.local.folders import remove_folder
+from constructs_lib.local.session import end_process_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

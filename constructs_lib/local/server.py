@@ -7,6 +7,8 @@ It is meant to be started by `LocalCloud`, with an environment of its own:
 - `LOCAL_AWS_PORT`: the port (4566).
 - `LOCAL_AWS_MAP_CONCURRENCY`: children of a Map Run that run at the same time (twice the processors).
 - `LOCAL_AWS_SYNC_POLL_MILLISECONDS`: how often a `.sync` task looks (100).
+- `LOCAL_AWS_LIFELINE`: `stdin`: when standard input ends before anything was written to it, whoever held its other end
+  is gone; the server then ends, too, and removes its folder. Omitted: nothing reads standard input.
 - `LOCAL_AWS_LOG_LEVEL`: WARNING; INFO shows each request.
 
 Ready when `https://127.0.0.1:<port>/_ministack/health` answers; the certificate to trust is
@@ -33,6 +35,7 @@ from constructs_lib.local.emulator.launch import (
     refuse_foreign_connections,
 )
 from constructs_lib.local.emulator.patches import check_versions
+from constructs_lib.local.folders import remove_folder
 
 CANNOT_START = 3
 
@@ -94,6 +97,12 @@ def _install(settings: Settings) -> None:
     object_store.install()
 
 
+def _read_lifeline(loop: asyncio.AbstractEventLoop, alone: asyncio.Event) -> None:
+    loop.remove_reader(0)
+    if not os.read(0, 1):
+        alone.set()
+
+
 async def _serve(settings: Settings) -> NoReturn:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -117,13 +126,19 @@ async def _serve(settings: Settings) -> NoReturn:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    alone = asyncio.Event()
+    if settings.has_lifeline:
+        loop.add_reader(0, _read_lifeline, loop, alone)
     # Hypercorn's own way to stop waits for clients to close their connections, which a client that waits for us won't.
     serving = asyncio.create_task(serve(app.app, config, shutdown_trigger=asyncio.Event().wait))
-    await asyncio.wait({serving, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    ends = {asyncio.create_task(event.wait()) for event in (stopped, alone)}
+    await asyncio.wait({serving, *ends}, return_when=asyncio.FIRST_COMPLETED)
     failure = serving.exception() if serving.done() else None
     if failure is not None:
         sys.stderr.write(f"error: the server ended: {failure}\n")
     lambda_worker.stop_all()
+    if alone.is_set():
+        remove_folder(settings.folder)
     # Not by returning: asyncio would wait for threads that wait for tasks, and what those could finish is gone.
     logging.shutdown()
     os._exit(0 if failure is None else 1)

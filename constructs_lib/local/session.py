@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import http.client
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -22,6 +21,7 @@ from constructs_lib.local import execution
 from constructs_lib.local.deploy import DeployedStack, Deployer
 from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION, Endpoint, clean_environment
 from constructs_lib.local.errors import LocalCloudError, UsageError
+from constructs_lib.local.folders import remove_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,8 @@ class LocalCloud:
     """A running embedded AWS on 127.0.0.1; make one with `start`, end it with `stop` or a `with` block.
 
     `endpoint` is its URL and certificate, `folder` everything that it writes, `pid` its server process, which leads a
-    process group of its own: Lambda workers are in it. It also ends when the Python that started it exits.
+    process group of its own: Lambda workers are in it. It also ends, and removes its folder, when the Python that
+    started it is gone, however that came.
     """
 
     def __init__(self, port: int, folder: Path, server: subprocess.Popen[bytes]) -> None:
@@ -137,12 +138,21 @@ class LocalCloud:
         try:
             end_process_group(self.pid, lambda: self._server.poll() is not None)
         finally:
+            self._let_go_of_lifeline()
             remove_folder(self.folder)
 
     def leave_running(self) -> None:
         """Let the server outlive this object and this process: `stop` does nothing from now on."""
         atexit.unregister(self.stop)
         self._stopped = True
+        assert self._server.stdin is not None  # noqa: S101 - it is a pipe
+        self._server.stdin.write(b"stay")
+        self._let_go_of_lifeline()
+
+    def _let_go_of_lifeline(self) -> None:
+        assert self._server.stdin is not None  # noqa: S101 - it is a pipe
+        with contextlib.suppress(BrokenPipeError):  # the server is gone
+            self._server.stdin.close()
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -191,15 +201,6 @@ def end_process_group(group: int, ended: Callable[[], bool]) -> None:
         _signal_group(group, signal.SIGKILL)
         while not ended():
             time.sleep(0.02)
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a session's folder, also while a killed process still writes its last file into it."""
-    for _ in range(50):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        time.sleep(0.1)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
@@ -254,8 +255,10 @@ def _start_server(port: int, folder: Path, keep_open: tuple[int, ...]) -> subpro
             [sys.executable, "-m", "constructs_lib.local.server"],
             # `python -m` looks in the working folder first: the server is found in a checkout, too.
             cwd=Path(__file__).parents[2],
-            env=clean_environment(folder) | {"LOCAL_AWS_PORT": str(port), "LOCAL_AWS_FOLDER": str(folder)},
-            stdin=subprocess.DEVNULL,
+            env=clean_environment(folder)
+            | {"LOCAL_AWS_PORT": str(port), "LOCAL_AWS_FOLDER": str(folder), "LOCAL_AWS_LIFELINE": "stdin"},
+            # Its other end is ours alone: it ends when we do.
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,

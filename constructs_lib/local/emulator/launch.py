@@ -33,6 +33,7 @@ class Settings:
         folder: the session's folder: everything temporary lives in it, and the caller removes it.
         map_concurrency: how many children of one Map Run run at the same time, at most.
         sync_poll_seconds: how often a `.sync` task looks whether what it waits for is over.
+        has_lifeline: standard input is a pipe that the caller holds: the server ends, and removes its folder, with it.
 
     """
 
@@ -40,6 +41,7 @@ class Settings:
     folder: Path
     map_concurrency: int
     sync_poll_seconds: float
+    has_lifeline: bool
 
     @property
     def endpoint(self) -> str:
@@ -67,12 +69,16 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     folder = environment.get("LOCAL_AWS_FOLDER", "")
     if not Path(folder).is_dir():
         raise StartError(f"LOCAL_AWS_FOLDER must be an existing folder, not {folder!r}")
+    lifeline = environment.get("LOCAL_AWS_LIFELINE")
+    if lifeline not in {None, "stdin"}:
+        raise StartError(f"LOCAL_AWS_LIFELINE must be stdin, or not be there, not {lifeline!r}")
     return Settings(
         port=_number(environment, "LOCAL_AWS_PORT", DEFAULT_PORT, 65535),
         folder=Path(folder).resolve(),
         # Children wait for their workers most of the time; more threads than this only wait for the interpreter's lock.
         map_concurrency=_number(environment, "LOCAL_AWS_MAP_CONCURRENCY", 2 * (os.cpu_count() or 2), 10000),
         sync_poll_seconds=_number(environment, "LOCAL_AWS_SYNC_POLL_MILLISECONDS", 100, 600000) / 1000,
+        has_lifeline=lifeline is not None,
     )
 
 

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from constructs_lib.local import LocalCloud, LocalCloudError
+from tests.conftest import ROOT
 from tests.constructs_lib.local.conftest import write_cli
 
 if TYPE_CHECKING:
@@ -143,6 +144,40 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, assembly: Path, cdk_cli: Path, mo
     assert not folder.exists()
     assert not record.exists()
     assert not [p for p in psutil.process_iter(["cmdline"]) if str(folder) in " ".join(p.info["cmdline"] or [])]
+
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from constructs_lib.local import LocalCloud
+cloud = LocalCloud.start(folder=Path(sys.argv[1]))
+print(cloud.pid, flush=True)
+if len(sys.argv) > 2:
+    cloud.deploy(Path(sys.argv[2]), cdk=sys.argv[3], on_line=lambda line: print(line, flush=True))
+time.sleep(60)
+"""
+
+
+@pytest.mark.local
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("moment", ["idle", "First: deploying"])
+def test_ends_with_the_process_that_started_it(
+    assembly: Path, cdk_cli: Path, tmp_path: Path, number: signal.Signals, moment: str
+) -> None:
+    folder = tmp_path / "session"
+    arguments = [] if moment == "idle" else [str(assembly), str(cdk_cli)]
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder), *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    server = int(owner.stdout.readline())
+    if moment != "idle":
+        next(line for line in owner.stdout if moment in line)
+    owner.send_signal(number)
+    owner.communicate()
+    _until(lambda: group_members(server) == [])
+    _until(lambda: not folder.exists())
+    _until(lambda: not [p for p in psutil.process_iter(["cwd"]) if str(folder) in (p.info["cwd"] or "")])
 
 
 def _pid(record: Path) -> int:

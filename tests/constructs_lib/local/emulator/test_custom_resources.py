@@ -93,7 +93,8 @@ def test_should_fail_in_seconds_when_no_answer_can_come(
         deploy(cloud, {"Broken": {"Type": "Custom::Broken", "Properties": {"ServiceToken": function}}})
 
     assert time.monotonic() - started < 20
-    told = reasons(cloud, failed.value.last_response["Stacks"][0]["StackName"])
+    response: Any = failed.value.last_response
+    told = reasons(cloud, response["Stacks"][0]["StackName"])
     assert f"{function.rpartition(':')[2]}: " in told
     assert said in told
 

@@ -19,7 +19,7 @@ from constructs_lib.local.emulator.launch import (
 
 
 def settings(folder: Path, port: int = 4566) -> Settings:
-    return Settings(port=port, folder=folder, map_concurrency=4, sync_poll_seconds=0.1)
+    return Settings(port=port, folder=folder, map_concurrency=4, sync_poll_seconds=0.1, has_lifeline=False)
 
 
 def test_should_read_its_settings(tmp_path: Path) -> None:
@@ -38,6 +38,7 @@ def test_should_read_its_settings(tmp_path: Path) -> None:
         ("LOCAL_AWS_PORT", "http"),
         ("LOCAL_AWS_PORT", "70000"),
         ("LOCAL_AWS_MAP_CONCURRENCY", "0"),
+        ("LOCAL_AWS_LIFELINE", "3"),
     ],
 )
 def test_should_refuse_a_setting_by_name(tmp_path: Path, name: str, value: str) -> None:
