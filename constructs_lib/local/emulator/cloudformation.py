@@ -15,7 +15,9 @@ from ministack.core import responses
 from ministack.services import cloudwatch, s3, stepfunctions
 from ministack.services.cloudformation import provisioners
 
+from constructs_lib.local.emulator.authorization import function_arn, refusal
 from constructs_lib.local.emulator.definition import InvalidDefinitionError, compile_definition
+from constructs_lib.local.emulator.interpreter import state_machine_arn
 from constructs_lib.local.emulator.patches import replace, require
 
 _BOOLEANS = ("ReturnData", "ActionsEnabled")
@@ -55,15 +57,30 @@ def _checked(original: Create) -> Create:
     """A creator of state machines that refuses, as CreateStateMachine does, what can't run."""
 
     def create(logical_id: str, properties: dict[str, Any], stack: Any) -> Any:
+        name = properties.get("StateMachineName") or provisioners._physical_name(stack, logical_id, max_len=80)
         try:
             compile_definition(provisioners._sfn_definition(properties))
         except InvalidDefinitionError as error:
             raise ValueError(f"{error} (Service: AWSStepFunctions; Error Code: InvalidDefinition)") from error
+        if message := refusal("states", properties.get("RoleArn", ""), state_machine_arn(name)):
+            raise ValueError(f"{message} (Service: AWSStepFunctions; Error Code: AccessDeniedException)")
         arn, attributes = original(logical_id, properties, stack)
         # The template's spelling isn't the API's, which DescribeStateMachine answers in.
         record = stepfunctions._state_machines[arn]
         record["loggingConfiguration"] = _lower_first(record["loggingConfiguration"])
         return arn, attributes
+
+    return create
+
+
+def _checked_function(original: Create) -> Create:
+    """A creator of functions that refuses, as CreateFunction does, a role that can't be assumed."""
+
+    def create(logical_id: str, properties: dict[str, Any], stack: Any) -> Any:
+        name = properties.get("FunctionName") or provisioners._physical_name(stack, logical_id, max_len=64)
+        if message := refusal("lambda", properties.get("Role", ""), function_arn(name)):
+            raise ValueError(f"{message} (Service: Lambda; Error Code: InvalidParameterValueException)")
+        return original(logical_id, properties, stack)
 
     return create
 
@@ -104,6 +121,8 @@ def install() -> None:
         "delete": lambda name, _: cloudwatch._composite_alarms.pop(name, None),
     }
     machine["create"] = _checked(machine["create"])
+    function = handlers["AWS::Lambda::Function"]
+    function["create"] = _checked_function(function["create"])
     require(s3, "_delete_bucket", "_put_bucket_tagging", "_delete_bucket_tagging")
     tags = ("Tags", _tagging, s3._put_bucket_tagging, s3._delete_bucket_tagging)
     replace(provisioners, "_S3_BUCKET_CONFIGURATIONS", [*provisioners._S3_BUCKET_CONFIGURATIONS, tags])

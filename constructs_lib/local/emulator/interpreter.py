@@ -38,6 +38,7 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, Progr
 from moto.stepfunctions.parser.asl.parse import preprocessor
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
+from constructs_lib.local.emulator import authorization
 from constructs_lib.local.emulator.definition import (
     Definition,
     InvalidDefinitionError,
@@ -246,12 +247,13 @@ class Interpreter:
             stepfunctions._emit_execution_status_event(record)
 
     def create_state_machine(self, data: dict[str, Any]) -> Response:
-        """CreateStateMachine: refuse a definition that can't run."""
-        return _definition_error(data) or self._create(data)
+        """CreateStateMachine: refuse a definition that can't run, and a role that can't be assumed."""
+        arn = state_machine_arn(data.get("name", ""))
+        return _definition_error(data) or _role_error(data, arn) or self._create(data)
 
     def update_state_machine(self, data: dict[str, Any]) -> Response:
-        """UpdateStateMachine: the same check, when it brings a definition."""
-        return _definition_error(data) or self._update(data)
+        """UpdateStateMachine: the same checks of what it brings."""
+        return _definition_error(data) or _role_error(data, data.get("stateMachineArn", "")) or self._update(data)
 
     def stop_execution(self, data: dict[str, Any]) -> Response:
         """StopExecution: abort the record, its map runs and their children, then the interpreter."""
@@ -304,6 +306,19 @@ def _definition_error(data: dict[str, Any]) -> Response | None:
         answer: Response = responses.error_response_json("InvalidDefinition", str(error), 400)
         return answer
     return None
+
+
+def state_machine_arn(name: str) -> str:
+    """The ARN of a state machine of the request's account and Region."""
+    return f"arn:aws:states:{responses.get_region()}:{responses.get_account_id()}:stateMachine:{name}"
+
+
+def _role_error(data: dict[str, Any], arn: str) -> Response | None:
+    message = authorization.refusal("states", data["roleArn"], arn) if "roleArn" in data else None
+    if message is None:
+        return None
+    answer: Response = responses.error_response_json("AccessDeniedException", message, 400)
+    return answer
 
 
 _pools: "weakref.WeakValueDictionary[str, Any]" = weakref.WeakValueDictionary()

@@ -125,11 +125,10 @@ class Cloud:
         arn: str = self.client("lambda").create_function(
             FunctionName=self.name("function"),
             Runtime=runtime,
-            Role=self.role("lambda"),
             Handler=handler,
             Code={"ZipFile": archive.getvalue()},
             Architectures=["arm64"],
-            **{"Timeout": 30, "MemorySize": 256, **settings},
+            **{"Timeout": 30, "MemorySize": 256, "Role": self.role("lambda"), **settings},
         )["FunctionArn"]
         return arn
 
