@@ -6,4 +6,8 @@ class UsageError(Exception):
 
 
 class DemoError(Exception):
-    """The demo could not go on: what failed, and where to look (exit code 1)."""
+    """The demo could not go on: what failed; ``details`` are a tool's own lines about it (exit code 1)."""
+
+    def __init__(self, message: str, details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.details = details

@@ -25,8 +25,9 @@ from rich.table import Table
 
 from constructs_lib.local import ExecutionResult, LocalCloud
 from constructs_lib.local import Progress as MapRunProgress
+from constructs_lib.local.deploy import find_cdk
 from constructs_lib.local.endpoint import clean_environment
-from demo.errors import DemoError, UsageError
+from demo.errors import DemoError
 from demo.sources import NOAA_BUCKET, Source
 
 if TYPE_CHECKING:
@@ -39,16 +40,18 @@ STACK = "WindSpeed"
 NOAA_ACCOUNT = "222222222222"
 PUT_THREADS = 8
 RESULT_FILES = ("stations.csv", "stations.geojson", "rejected.csv", "summary.json", "map.html")
+FAILED_BATCHES = "FAILED_*.json*"
 
 
 def run_demo(source: Source, *, unit: str, batch_size: int, out: Path, cdk: Path | None) -> int:
     """Run the app over ``source`` and fetch its files into ``out``; returns 0, or 1 when the execution failed.
 
-    Raises ``DemoError`` when a step before the execution fails: no CDK CLI, a synth that fails. The embedded AWS
-    and the deployment raise ``LocalCloudError``.
+    Raises ``DemoError`` when a step before the execution fails: a synth that fails. The embedded AWS and the
+    deployment raise ``LocalCloudError``, and its ``UsageError`` for a CDK CLI that isn't one.
     """
     begun = time.monotonic()
-    cli = _cdk(cdk)
+    ours = ROOT / "node_modules/.bin/cdk"
+    cli = Path(find_cdk(ours if cdk is None and ours.exists() else cdk))
     console = Console(highlight=False)
     console.print(f"Mean wind speed of every station, in {unit}: {source.title}", soft_wrap=True)
     for note in source.notes:
@@ -96,19 +99,6 @@ def _step(console: Console, title: str) -> Iterator[Progress]:
     console.print(f"[green]✓[/] {title}  [dim]{time.monotonic() - begun:.1f} s[/]")
 
 
-def _cdk(given: Path | None) -> Path:
-    """The CDK CLI: the one given, this checkout's, or the PATH's."""
-    if given is not None:
-        if not given.is_file():
-            raise UsageError(f"--cdk {given}: no such file. Name the CDK CLI, or run `make setup` and name none")
-        return given.absolute()
-    ours = ROOT / "node_modules/.bin/cdk"
-    found = ours if ours.exists() else shutil.which("cdk")
-    if found is None:
-        raise DemoError("there is no CDK CLI in node_modules or on the PATH: run `make setup`, or name one with --cdk")
-    return Path(found)
-
-
 def synthesize(folder: Path, cdk: Path, context: Mapping[str, object]) -> Path:
     """Synthesize the app with the CDK CLI, no AWS account in reach; returns the assembly, ``folder``'s ``cdk.out``."""
     out = folder / "cdk.out"
@@ -119,7 +109,7 @@ def synthesize(folder: Path, cdk: Path, context: Mapping[str, object]) -> Path:
         command, cwd=ROOT, env=_synth_environment(folder), capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise DemoError("cdk synth failed:\n" + (done.stderr or done.stdout).strip())
+        raise DemoError("cdk synth failed", tuple((done.stderr or done.stdout).strip().split("\n")))
     return out
 
 
@@ -180,18 +170,19 @@ def _run(cloud: LocalCloud, state_machine_arn: str, progress: Progress) -> Execu
 
 
 def _fetch(s3: S3Client, bucket: str, result: ExecutionResult, out: Path) -> list[Path]:
-    """Fetch everything that the run wrote, whatever its end, into ``out``; returns the result files among it."""
+    """Fetch the files that the run wrote, whatever its end, into ``out``; those of failed batches, too."""
+    for pattern in (*RESULT_FILES, FAILED_BATCHES):
+        for path in out.glob(pattern):
+            path.unlink()  # an earlier run's, which would pass for this one's where this one has none
+    files = []
     prefix = f"runs/{result.execution_arn.rsplit(':', 1)[1]}/"
-    out.mkdir(parents=True, exist_ok=True)
-    for name in RESULT_FILES:
-        (out / name).unlink(missing_ok=True)  # an earlier run's
-    shutil.rmtree(out / "map", ignore_errors=True)
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            path = out / item["Key"].removeprefix(prefix)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
-    return [out / name for name in RESULT_FILES if (out / name).exists()]
+        for key in (item["Key"] for item in page.get("Contents", [])):
+            path = out / key.rsplit("/", 1)[1]
+            if path.name in RESULT_FILES or path.match(FAILED_BATCHES):
+                path.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+                files.append(path)
+    return sorted(files, key=lambda path: (*RESULT_FILES, path.name).index(path.name))
 
 
 def _report(console: Console, result: ExecutionResult, files: list[Path], out: Path, *, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -54,19 +55,38 @@ def folder_source(folder: Path) -> Source:
     """
     layout = "a folder laid out <year>/<station>.csv, for example 2024/72429793812.csv"
     if not folder.is_dir():
-        raise UsageError(f"--source {folder}: no such folder. Give {layout}; or sample; or noaa")
-    inside, outside = [], []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        raise UsageError(
+            f"--source {folder}: {'not a' if folder.exists() else 'no such'} folder. Give {layout}; or sample; or noaa"
+        )
+    inside, outside, broken = [], [], []
+    for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
         name = path.relative_to(folder)
-        if len(name.parts) > 1 and _YEAR_FOLDER.fullmatch(name.parts[0]):
+        if not path.is_file() or not os.access(path, os.R_OK):
+            broken.append(name.as_posix())
+        elif len(name.parts) > 1 and _YEAR_FOLDER.fullmatch(name.parts[0]):
             inside.append((name.as_posix(), path.read_bytes))
         else:
             outside.append(name.as_posix())
+    if unnameable := [name for name, _ in inside if not _is_utf8(name)]:
+        raise UsageError(
+            f"--source {folder}: {unnameable[0]!a} isn't UTF-8, as an object's key must be. Rename the file"
+        )
     if not inside:
         raise UsageError(f"--source {folder}: no file in a year's folder there. Give {layout}")
-    names = ", ".join(outside[:3]) + (", …" if len(outside) > 3 else "")
-    notes = (f"outside the years' folders, so not part of the source: {len(outside)} ({names})",) if outside else ()
-    return Source(str(folder), inside, notes=notes)
+    notes = [
+        f"{what}, so not part of the source: {len(names)} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+        for what, names in (("outside the years' folders", outside), ("not readable files", broken))
+        if names
+    ]
+    return Source(str(folder), inside, notes=tuple(notes))
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # how Python stands for the bytes of a file's name that aren't
+        return False
+    return True
 
 
 def noaa_source(years: Sequence[int], max_objects: int, endpoint_url: str | None = None) -> Source:

@@ -18,25 +18,34 @@ if TYPE_CHECKING:
         (["--unit", "furlongs"], ["furlongs", "knots", "mph", "kmh", "mps"]),
         (["--batch-size", "0"], ["--batch-size 0", "1 to 1,000"]),
         (["--batch-size", "1001"], ["--batch-size 1001", "1 to 1,000"]),
-        (["--batch-size", "many"], ["--batch-size", "many"]),
+        (["--batch-size", "many"], ["--batch-size", "many", "a whole number"]),
         (["--objects", "0"], ["--objects 0", "from 1 to"]),
         (["--objects", "99999999"], ["--objects 99999999", "from 1 to"]),
         (["--source", "nowhere/at/all"], ["nowhere/at/all", "no such folder", "<year>/<station>.csv"]),
-        (["--source", "noaa", "--years", "1928"], ["--years 1928", "from 1929"]),
+        (["--source", "noaa", "--years", "1928"], ["--years 1928", "from 1929", "give one of these"]),
         (["--source", "noaa", "--years", "2999"], ["--years 2999", "from 1929"]),
         (["--source", "noaa", "--max-objects", "0"], ["--max-objects 0", "at least 1"]),
         (["--source", "noaa", "--objects", "5"], ["--objects", "--source sample", "--source noaa"]),
         (["--years", "2024"], ["--years", "--source noaa", "--source sample"]),
         (["--max-objects", "5"], ["--max-objects", "--source noaa"]),
-        (["--out", __file__], ["--out", "a file is there"]),
-        (["--cdk", "no/such/cdk"], ["no/such/cdk", "make setup"]),
+        (["--objects", "3", "--out", __file__], ["--out", "can't be made a folder", "Name another"]),
+        (["--objects", "3", "--out", f"{__file__}/x"], ["--out", "can't be made a folder", "Name another"]),
+        (["--objects", "3", "--out", "/proc/x"], ["--out /proc/x", "can't be made a folder", "Name another"]),
+        (["--objects", "3", "--cdk", "no/such/cdk"], ["no/such/cdk", "can't be run", "npm install aws-cdk"]),
+        (["--objects", "3", "--cdk", __file__], [__file__, "can't be run", "npm install aws-cdk"]),
+        (["--source", __file__], ["not a folder", "<year>/<station>.csv"]),
         (["--whatever"], ["--whatever"]),
     ],
     ids=" ".join,
 )
 def test_should_refuse_a_wrong_argument_in_one_line(
-    arguments: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    said: list[str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # where the folder for the files may be made
     try:
         code: object = main(arguments)
     except SystemExit as exit_:

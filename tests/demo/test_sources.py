@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +17,6 @@ from demo.sources import folder_source, noaa_source, sample_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def test_should_read_every_file_under_a_years_folder_and_name_the_others(tmp_path: Path) -> None:
@@ -31,6 +32,20 @@ def test_should_read_every_file_under_a_years_folder_and_name_the_others(tmp_pat
         "outside the years' folders, so not part of the source: 3 (2024.csv, index.html, notes/readme.txt)",
     )
     assert not source.sample
+
+
+def test_should_name_what_it_cannot_read(tmp_path: Path) -> None:
+    (tmp_path / "2024").mkdir()
+    (tmp_path / "2024/1.csv").touch()
+    (tmp_path / "2024/2.csv").symlink_to(tmp_path / "nowhere")
+    assert folder_source(tmp_path).notes == ("not readable files, so not part of the source: 1 (2024/2.csv)",)
+
+
+def test_should_refuse_a_name_that_no_object_can_have(tmp_path: Path) -> None:
+    (tmp_path / "2024").mkdir()
+    Path(os.fsdecode(bytes(tmp_path) + b"/2024/Z\xfcrich.csv")).touch()
+    with pytest.raises(UsageError, match=r"isn't UTF-8.*Rename the file"):
+        folder_source(tmp_path)
 
 
 def test_should_refuse_a_folder_that_is_not_there_or_has_nothing(tmp_path: Path) -> None:
