@@ -9,6 +9,7 @@ field's presence.
 import copy
 import functools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,12 +63,31 @@ class Definition:
         program: moto's; it keeps no state of an execution, so that many may run it.
         query_language: of the machine.
         maps: the DISTRIBUTED Map states by name (state names are unique in a machine).
+        text: as it was written.
 
     """
 
     program: Any
     query_language: str
     maps: dict[str, MapSpec]
+    text: str
+
+    def location_of(self, state_name: str, expression: str) -> str | None:
+        """Where a JSONata expression stands in a state, `Arguments/FunctionName` say; None when it doesn't."""
+        states = states_of(json.loads(self.text), self.query_language)
+        state = next((state for name, state, _ in states if name == state_name), None)
+        return next(_places(state, expression, ""), None)
+
+
+def _places(value: Any, expression: str, place: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, element in value.items():
+            yield from _places(element, expression, f"{place}/{key}" if place else key)
+    elif isinstance(value, list):
+        for index, element in enumerate(value):
+            yield from _places(element, expression, f"{place}[{index}]")
+    elif isinstance(value, str) and value.startswith("{%") and value[2:-2].strip() == expression:
+        yield place
 
 
 @functools.lru_cache(maxsize=512)
@@ -90,7 +110,7 @@ def compile_definition(text: str) -> Definition:
         raise InvalidDefinitionError(f"Invalid State Machine Definition: {'; '.join(error.errors)}") from error
     except (UnsupportedFieldError, ValueError, RuntimeError, AttributeError, TypeError, KeyError) as error:
         raise InvalidDefinitionError(f"Invalid State Machine Definition: {error}") from error
-    return Definition(program, language, maps)
+    return Definition(program, language, maps, text)
 
 
 def _keep_aside(definition: dict[str, Any], language: str) -> list[tuple[str, MapSpec]]:

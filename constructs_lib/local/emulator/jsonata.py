@@ -10,7 +10,7 @@ import json
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import moto.stepfunctions.parser.asl.jsonata.jsonata as moto_jsonata
 from jsonata import Jsonata
@@ -22,7 +22,9 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.timestamp import Timestamp
 from moto.stepfunctions.parser.asl.eval import states, variable_store
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 
 from constructs_lib.local.emulator.patches import replace, require
 
@@ -146,7 +148,7 @@ def evaluate(expression: str) -> Any:
 
 
 def _not_json(_: Any) -> None:
-    """A function has no JSON: the interpreter then asks for the result's type and refuses it."""
+    """A function has no JSON: `_check_output` then asks for the result's type and refuses it."""
 
 
 def _with_nulls(value: Any) -> Any:
@@ -181,27 +183,74 @@ def _no_functions(variable_references: set[str]) -> str:  # noqa: ARG001 - moto'
     return ""
 
 
+class _Recorded(dict[str, Any]):
+    """Details of a failure whose event is in the history already."""
+
+
+def _fail(env: Any, cause: str, location: str | None) -> NoReturn:
+    """Record that an expression failed, and fail its state.
+
+    Raises:
+        FailureEventException: moto's.
+
+    """
+    name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
+    details = {"cause": cause, "error": name.error_name, "location": location}
+    failure = FailureEventException(
+        FailureEvent(env, name, HistoryEventType.EvaluationFailed, _Recorded(evaluationFailedEventDetails=details))
+    )
+    env.event_manager.add_event(
+        context=env.event_history_context,
+        event_type=HistoryEventType.EvaluationFailed,
+        event_details={"evaluationFailedEventDetails": failure.get_evaluation_failed_event_details()},
+    )
+    raise failure
+
+
+def _fail_expression(env: Any, expression: str, what: str) -> NoReturn:
+    location = env.aws_execution_details.definition.location_of(env.next_state_name, expression)
+    where = f" specified for the field '{location}'" if location else ""
+    _fail(env, f"The JSONata expression '{expression}'{where} {what}", location)
+
+
+def _add_event(self: Any, *arguments: Any, event_details: Any = None, **more: Any) -> Any:
+    """In the place of moto's `EventManager.add_event`: a task adds the event of each of its failures, this one too."""
+    if isinstance(event_details, _Recorded):
+        return None
+    return _original_add_event(self, *arguments, event_details=event_details, **more)
+
+
 def _evaluate_string(self: Any, env: Any) -> None:
     """In the place of moto's `StringJSONata._eval_body`: what the engine refuses is `States.QueryEvaluationError`."""
     try:
         _original_evaluate_string(self, env)
     except moto_jsonata.JSONataException as error:
-        name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
-        cause = (
-            f"The JSONata expression '{self.expression}' specified for the field '{env.next_field_name}' "
-            f"threw an error during evaluation. {error.details}"
-        )
-        details = {"evaluationFailedEventDetails": {"cause": cause, "error": name.error_name}}
-        env.event_manager.add_event(
-            context=env.event_history_context, event_type=HistoryEventType.EvaluationFailed, event_details=details
-        )
-        raise FailureEventException(
-            FailureEvent(env=env, error_name=name, event_type=HistoryEventType.EvaluationFailed, event_details=details)
-        ) from error
+        _fail_expression(env, self.expression, f"threw an error during evaluation. {error.details}")
+
+
+def _check_output(env: Any, expression: str, evaluated: str, result: Any) -> None:
+    """In the place of moto's `validate_jsonata_expression_output`, which doesn't say where the expression stands."""
+    if result is not None:
+        return
+    kind = evaluate(f"$type({evaluated})")
+    if kind is None:
+        _fail_expression(env, expression, "returned nothing (undefined).")
+    if kind != "null":
+        _fail_expression(env, expression, "returned an unsupported result type.")
+
+
+def _refuse_timestamp(self: Any, env: Any, text: str) -> Any:
+    """In the place of moto's `Timestamp._create_failure_event`: of an expression, it is the evaluation that failed."""
+    if isinstance(self.string, string_expression.StringJSONata):
+        cause = f"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
+        _fail(env, cause, "Timestamp")
+    return _original_refuse_timestamp(self, env, text)
 
 
 _original_make_string: Any = string_expression.StringJSONata.__init__
 _original_evaluate_string: Any = string_expression.StringJSONata._eval_body
+_original_refuse_timestamp: Any = Timestamp._create_failure_event
+_original_add_event: Any = EventManager.add_event
 
 
 def install() -> None:
@@ -213,6 +262,9 @@ def install() -> None:
     replace(string_expression, "extract_jsonata_variable_references", _references)
     replace(string_expression.StringJSONata, "__init__", _make_string)
     replace(string_expression.StringJSONata, "_eval_body", _evaluate_string)
+    replace(string_expression, "validate_jsonata_expression_output", _check_output)
+    replace(Timestamp, "_create_failure_event", _refuse_timestamp)
+    replace(EventManager, "add_event", _add_event)
     replace(states.States, "to_variable_declarations", _bind_states)
     replace(variable_store.VariableStore, "get_variable_declarations", _bind_variables)
     replace(string_expression, "get_intrinsic_functions_declarations", _no_functions)

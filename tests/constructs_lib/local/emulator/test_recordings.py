@@ -23,10 +23,6 @@ KNOWN = {
     "::test_max_concurrency_path_negative": "the recording ends with its first event",
     "::test_map_item_reader_base_list_objects_v2": "lists every object of a bucket that the recordings share",
     "::test_map_state_result_writer": "the recording's bucket is among its tokens",
-    "::test_wait_timestamp_jsonata[INVALID_DATE]": "the error is States.Runtime, not States.QueryEvaluationError",
-    "::test_wait_timestamp_jsonata[INVALID_ISO]": "the error is States.Runtime, not States.QueryEvaluationError",
-    "::test_wait_timestamp_jsonata[INVALID_TIME]": "the error is States.Runtime, not States.QueryEvaluationError",
-    "::test_wait_timestamp_jsonata[NO_T]": "the error is States.Runtime, not States.QueryEvaluationError",
 }
 
 

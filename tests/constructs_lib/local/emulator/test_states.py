@@ -102,6 +102,32 @@ def test_should_fail_on_an_expression_that_cannot_be_evaluated(cloud: Cloud) -> 
     assert "$states.input.text + 1" in ended.cause
 
 
+@pytest.mark.parametrize(
+    ("state", "location", "said"),
+    [
+        ({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {"FunctionName": "{% $none %}"}},
+         "Arguments/FunctionName", "returned nothing (undefined)."),
+        ({"Type": "Pass", "Assign": {"x": [1, "{% $states.input.none %}"]}}, "Assign/x[1]", "returned nothing"),
+        ({"Type": "Pass", "Output": "{% $sum %}"}, "Output", "returned an unsupported result type."),
+        ({"Type": "Wait", "Timestamp": "{% 'soon' %}"}, "Timestamp", "cannot be parsed as an ISO-8601"),
+    ],
+    ids=lambda value: value["Type"] if isinstance(value, dict) else "",
+)  # fmt: skip
+def test_should_say_once_where_an_expression_failed(
+    cloud: Cloud, state: dict[str, Any], location: str, said: str
+) -> None:
+    ended = cloud.run({"A": {**state, "End": True}})
+
+    failed = [event["evaluationFailedEventDetails"] for event in ended.events if event["type"] == "EvaluationFailed"]
+    assert [(event["state"], event["location"], event["error"]) for event in failed] == [
+        ("A", location, "States.QueryEvaluationError")
+    ]
+    assert said in failed[0]["cause"]
+    assert ended.cause == failed[0]["cause"]
+    assert ended.cause.startswith("An error occurred while executing the state 'A' (entered at the event id #2). The ")
+    assert f"field '{location}'" in ended.cause or location == "Timestamp"
+
+
 def test_should_read_a_definition_as_if_it_were_the_first(cloud: Cloud) -> None:
     with pytest.raises(ClientError, match="InvalidDefinition"):
         cloud.machine({"A": {**PASS, "QueryLanguage": "JSONPath"}})
