@@ -27,11 +27,14 @@ _logger = logging.getLogger(__name__)
 
 
 class Event(TypedDict):
-    """Which objects: None stands for every year, every station, no limit. `prefix` is where this execution writes."""
+    """Which objects: None stands for every year, every station, no limit. `prefix` is where this execution writes.
 
-    years: list[int] | None
+    Numbers are whole, but come as the user wrote them: 2024, 2024.0 or 2.024e3.
+    """
+
+    years: list[float] | None
     stations: list[str] | None
-    max_objects: int | None
+    max_objects: float | None
     prefix: str
 
 
@@ -46,8 +49,10 @@ class Result(TypedDict):
 def handler(event: Event, context: object) -> Result:  # noqa: ARG001 - Lambda passes both
     """List SOURCE_BUCKET under SOURCE_PREFIX, and write `objects.csv` to RESULTS_BUCKET."""
     source, prefix = os.environ["SOURCE_BUCKET"], os.environ.get("SOURCE_PREFIX", "")
-    stations, limit = event["stations"], event["max_objects"]
-    listing = list_years(source, prefix, event["years"], None if stations is None else frozenset(stations), limit)
+    years = None if event["years"] is None else [int(year) for year in event["years"]]
+    stations = None if event["stations"] is None else frozenset(event["stations"])
+    limit = None if event["max_objects"] is None else int(event["max_objects"])
+    listing = list_years(source, prefix, years, stations, limit)
     keys = spread(listing)[:limit]
     bucket, key = os.environ["RESULTS_BUCKET"], f"{event['prefix']}objects.csv"
     s3.write(bucket, key, as_csv(keys), "text/csv; charset=utf-8")

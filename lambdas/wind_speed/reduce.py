@@ -45,13 +45,16 @@ class Manifest(TypedDict):
 
 
 class Event(TypedDict):
-    """The map's outcome, and what the execution was asked for. `factor` turns knots into `unit`."""
+    """The map's outcome, and what the execution was asked for. `factor` turns knots into `unit`.
+
+    Counts and years are whole, but may come as 2024.0.
+    """
 
     manifest: Manifest
-    objects_listed: int
+    objects_listed: float
     unit: str
     factor: float
-    years: list[int] | None
+    years: list[float] | None
     prefix: str
     execution_arn: str
     started_at: str
@@ -88,7 +91,7 @@ def handler(event: Event, context: object) -> dict[str, Any]:  # noqa: ARG001 - 
     Raises CountMismatch before it writes anything.
     """
     totals = collect(event["manifest"])
-    listed, lost = event["objects_listed"], len(totals.rejected) + len(totals.failed)
+    listed, lost = int(event["objects_listed"]), len(totals.rejected) + len(totals.failed)
     if listed != totals.analysed + lost:
         raise CountMismatch(
             f"{listed} objects listed, but {totals.analysed} analysed, {len(totals.rejected)} rejected"
@@ -103,7 +106,7 @@ def handler(event: Event, context: object) -> dict[str, Any]:  # noqa: ARG001 - 
         "objects_failed": len(totals.failed),
         "stations": len(rows),
         "unit": event["unit"],
-        "years": event["years"],
+        "years": None if event["years"] is None else [int(year) for year in event["years"]],
         "execution_arn": event["execution_arn"],
         "duration_seconds": round((datetime.now(UTC) - started_at).total_seconds(), 3),
         "sample": event["sample"],

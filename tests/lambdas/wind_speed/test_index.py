@@ -31,7 +31,10 @@ def filled(server: S3Server) -> S3Server:
 
 
 def run(
-    server: S3Server, years: list[int] | None = None, stations: list[str] | None = None, max_objects: int | None = None
+    server: S3Server,
+    years: list[float] | None = None,
+    stations: list[str] | None = None,
+    max_objects: float | None = None,
 ) -> list[str]:
     """The keys of the file that the handler wrote, in its order."""
     server.store.requests.clear()
@@ -56,6 +59,11 @@ def test_should_list_only_the_years_asked_for(filled: S3Server) -> None:
     keys = run(filled, years=[2024, 2022, 2024, 1929])
 
     assert Counter(key[:4] for key in keys) == {"2022": 2500, "2024": 4}
+
+
+def test_should_take_whole_numbers_however_they_are_written(filled: S3Server) -> None:
+    assert sorted(run(filled, years=[2024.0])) == sorted(run(filled, years=[2024]))
+    assert run(filled, years=[2.022e3], max_objects=1e1) == run(filled, years=[2022], max_objects=10)
 
 
 def test_should_list_under_a_prefix(filled: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

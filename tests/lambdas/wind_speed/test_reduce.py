@@ -165,6 +165,16 @@ def test_should_sum_up_and_say_where_the_files_are(server: S3Server) -> None:
     assert "JAN MAYEN, NO" in text(server, "map.html")
 
 
+def test_should_write_whole_numbers_as_such(server: S3Server) -> None:
+    put(server, SUCCEEDED=[lines(FIRST, SECOND)])
+
+    result = run(objects_listed=4.0, years=[2023.0, 2.024e3])
+
+    assert json.dumps([result["objects_listed"], result["years"]]) == "[4, [2023, 2024]]"
+    assert '"objects_listed": 4,' in text(server, "summary.json")
+    assert "2024.0" not in text(server, "summary.json") + text(server, "map.html")
+
+
 def test_should_measure_the_duration_from_the_executions_start(server: S3Server) -> None:
     put(server, SUCCEEDED=[lines(FIRST, SECOND)])
 
