@@ -39,10 +39,8 @@ class Event(TypedDict):
 
 
 class Result(TypedDict):
-    """Where the file is (one column, `key`), and how many keys it has."""
+    """How many keys the file has."""
 
-    bucket: str
-    key: str
     objects_listed: int
 
 
@@ -54,10 +52,9 @@ def handler(event: Event, context: object) -> Result:  # noqa: ARG001 - Lambda p
     limit = None if event["max_objects"] is None else int(event["max_objects"])
     listing = list_years(source, prefix, years, stations, limit)
     keys = spread(listing)[:limit]
-    bucket, key = os.environ["RESULTS_BUCKET"], f"{event['prefix']}objects.csv"
-    s3.write(bucket, key, as_csv(keys), "text/csv; charset=utf-8")
+    s3.write(os.environ["RESULTS_BUCKET"], f"{event['prefix']}objects.csv", as_csv(keys), "text/csv; charset=utf-8")
     _logger.info("Indexed objects", extra={"objects_listed": len(keys), "years": len(listing)})
-    return {"bucket": bucket, "key": key, "objects_listed": len(keys)}
+    return {"objects_listed": len(keys)}
 
 
 def list_years(
