@@ -5,6 +5,7 @@ to them at all. What is granted here, and why the key has no source condition fo
 https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services.
 """
 
+import re
 from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
@@ -16,6 +17,11 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
+
+from constructs_lib._checks import is_token, usage_error
+
+EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s.]+"
+"""Matches what may be an e-mail address: whether it is one, SNS finds out by a message."""
 
 
 class AlarmTopic(Construct):
@@ -31,10 +37,17 @@ class AlarmTopic(Construct):
         email: Gets every alarm, once its owner has followed the link that SNS mails at deployment. Omitted: no one
             is subscribed.
 
+    Raises:
+        ValueError: for an `email` that is none.
+
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, email: str | None = None) -> None:
         super().__init__(scope, construct_id)
+        if email is not None and not is_token(email) and not re.fullmatch(EMAIL, str(email)):
+            raise usage_error(
+                self, "email", email, allowed="an e-mail address", fix="Leave it out to subscribe no one."
+            )
         self._key = kms.Key(
             self,
             "Key",

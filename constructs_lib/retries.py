@@ -5,10 +5,13 @@ All times are seconds. Which errors to retry, and how often, follows AWS's own a
 `Lambda.TooManyRequestsException` and has no jitter. Every retry is a billed state transition in a Standard workflow.
 """
 
+import math
 from dataclasses import dataclass
 
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
+
+from constructs_lib._checks import is_list, is_whole_number, usage_error
 
 EXPRESS_SECONDS = 300
 """An Express execution ends after five minutes, whatever its states still wait for."""
@@ -36,25 +39,30 @@ class RetryRule:
     attempt_seconds: int | None = None
 
     def __post_init__(self) -> None:
+        named = is_list(self.errors) and all(isinstance(error, str) and error for error in self.errors)
+        rate = self.backoff_rate
+        interval, delay = self.interval_seconds, self.max_delay_seconds
+        # In this order: the longest delay is compared with the first.
         checks = {
-            "errors": (self.errors, bool(self.errors), "one error name or more"),
-            "max_attempts": (self.max_attempts, 0 <= self.max_attempts <= 99_999_999, "0 to 99,999,999 retries"),
-            "interval_seconds": (self.interval_seconds, self.interval_seconds >= 1, "1 or more"),
-            "backoff_rate": (self.backoff_rate, self.backoff_rate >= 1, "1 or more"),
+            "errors": (bool(self.errors) and named, 'a tuple of error names such as ("Busy",)'),
+            "max_attempts": (_within(self.max_attempts, 0, 99_999_999), "a whole number from 0 to 99,999,999"),
+            "interval_seconds": (_within(interval, 1, 99_999_999), "a whole number from 1 to 99,999,999"),
+            "backoff_rate": (
+                isinstance(rate, int | float) and not isinstance(rate, bool) and 1 <= rate < math.inf,
+                "a number, 1 or more",
+            ),
             "max_delay_seconds": (
-                self.max_delay_seconds,
-                self.interval_seconds < self.max_delay_seconds < 31_622_400,
-                "more than interval_seconds, less than 31,622,400",
+                _within(interval, 1, 99_999_999) and _within(delay, interval + 1, 31_622_399),
+                "a whole number over interval_seconds, up to 31,622,399",
             ),
             "attempt_seconds": (
-                self.attempt_seconds,
-                self.attempt_seconds is None or self.attempt_seconds >= 0,
-                "0 or more, or None for the function's timeout",
+                self.attempt_seconds is None or _within(self.attempt_seconds, 0, 99_999_999),
+                "a whole number, 0 or more, or None for the function's timeout",
             ),
         }
-        for name, (given, good, allowed) in checks.items():
+        for name, (good, allowed) in checks.items():
             if not good:
-                raise ValueError(f"RetryRule: {name} is {given!r}; allowed: {allowed}. Change {name}.")
+                raise usage_error("RetryRule", name, getattr(self, name), allowed=allowed, fix=f"Change {name}.")
 
     def longest_delays(self) -> float:
         """Return the seconds that all retries wait together, when the jitter draws the longest delay each time."""
@@ -95,6 +103,10 @@ class RetryPolicy:
     rules: tuple[RetryRule, ...]
 
     def __post_init__(self) -> None:
+        if not is_list(self.rules) or not all(isinstance(rule, RetryRule) for rule in self.rules):
+            raise usage_error(
+                "RetryPolicy", "rules", self.rules, allowed="a tuple of RetryRule", fix="Write RetryPolicy((rule,))."
+            )
         errors = [error for rule in self.rules for error in rule.errors]
         twice = sorted({error for error in errors if errors.count(error) > 1})
         if twice:
@@ -122,6 +134,10 @@ class RetryPolicy:
     def worst_case_seconds(self, timeout: float) -> dict[str, float]:
         """Return, for each single error, the longest that a task with this `timeout` can take, all retries included."""
         return {error: rule.worst_case_seconds(timeout) for rule in self.rules for error in rule.errors}
+
+
+def _within(value: object, low: int, high: int) -> bool:
+    return is_whole_number(value) and low <= value <= high
 
 
 LAMBDA_RETRIES = RetryPolicy(

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from aws_cdk import Stack
+from aws_cdk import Stack, Token
 from aws_cdk import aws_stepfunctions as sfn
 
 from constructs_lib import AlarmTopic, ExecutionAlarms
@@ -68,6 +70,18 @@ def test_should_let_both_services_use_the_key(template: JsonObject) -> None:
 def test_should_mail_the_alarms(template: JsonObject) -> None:
     subscription = only(template, "AWS::SNS::Subscription")
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "oncall@example.com")
+
+
+@pytest.mark.parametrize("email", ["", "nope", "a@b", "two@example.com, more@example.com", 7], ids=repr)
+def test_should_refuse_what_is_no_address(email: Any) -> None:
+    with pytest.raises(ValueError, match=r"^Stack/Topic: email is .*; allowed: an e-mail address\. "):
+        AlarmTopic(Stack(make_app(), "Stack"), "Topic", email=email)
+
+
+def test_should_take_an_address_that_is_known_at_deployment() -> None:
+    stack = Stack(make_app(), "Stack")
+    AlarmTopic(stack, "Topic", email=Token.as_string({"Ref": "Email"}))
+    assert only(template_of(stack), "AWS::SNS::Subscription")["Endpoint"] == {"Ref": "Email"}
 
 
 def test_should_alarm_on_each_execution_that_did_not_succeed(template: JsonObject) -> None:

@@ -59,6 +59,17 @@ def test_should_spread_retries_with_full_jitter() -> None:
     "wrong",
     [
         {"errors": ()},
+        {"errors": "Busy"},
+        {"errors": ("Busy", "")},
+        {"errors": (1,)},
+        {"max_attempts": 1.5},
+        {"max_attempts": True},
+        {"max_attempts": "3"},
+        {"interval_seconds": 1.5},
+        {"backoff_rate": "2"},
+        {"backoff_rate": float("nan")},
+        {"max_delay_seconds": 20.5},
+        {"attempt_seconds": 0.5},
         {"max_attempts": -1},
         {"max_attempts": 100_000_000},
         {"interval_seconds": 0},
@@ -72,9 +83,15 @@ def test_should_spread_retries_with_full_jitter() -> None:
 def test_should_refuse_what_step_functions_refuses(wrong: Mapping[str, Any]) -> None:
     ((name, value),) = wrong.items()
     good: dict[str, Any] = {"errors": ("E",), "max_attempts": 1}
-    with pytest.raises(ValueError, match=f"{name} is .*; allowed: ") as caught:
+    with pytest.raises(ValueError, match=f"^RetryRule: {name} is .*; allowed: ") as caught:
         RetryRule(**(good | dict(wrong)))
     assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize("rules", [RetryRule(errors=("E",), max_attempts=1), ("E",), "E"], ids=repr)
+def test_should_refuse_what_are_no_rules(rules: Any) -> None:
+    with pytest.raises(ValueError, match=r"^RetryPolicy: rules is .*; allowed: a tuple of RetryRule\. "):
+        RetryPolicy(rules)
 
 
 def test_should_refuse_a_rule_that_is_never_used() -> None:
