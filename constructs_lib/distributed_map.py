@@ -17,8 +17,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 
-from constructs_lib._checks import check_integer, check_percentage, usage_error
+from constructs_lib._checks import check_bucket, check_integer, check_kind, check_percentage, usage_error
 from constructs_lib._lambda_task import LambdaTask, jsonata
+from constructs_lib._query_language import jsonpath_in_chain, jsonpath_in_processor
 from constructs_lib.object_source import KeyExpression, ObjectSource, key_pattern, key_statements, key_value
 from constructs_lib.retries import EXPRESS_SECONDS, LAMBDA_RETRIES, RetryPolicy
 
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
     from constructs import Construct
 
 _MAX_LABEL = 40
+_MAX_STATE_NAME = 80
 _MAX_CONCURRENCY = 10_000
 _MAX_BATCH_ITEMS = 100_000_000
 _MAX_BATCH_BYTES = 256 * 1024
+
+_PROCESS, _REDUCE = ": process", ": reduce"
+"""Behind the map's own name, those of the states that are made of functions."""
 
 RETRIES_OUTLAST_CHILD = "step-functions-at-scale:retriesOutlastExpressChild"
 """Id of the warning about retries that an Express child has no time for."""
@@ -77,7 +82,8 @@ class S3DistributedMap(sfn.StateMachineFragment):
         tolerated_failure_count: Number of items that may fail before the map run does. Omitted: none may. With both,
             the map run fails as soon as one of them is passed.
         child_type: EXPRESS children end after 5 minutes and cost less; STANDARD ones may take a year.
-        label: Names the children's metrics and ARNs; 40 characters. Omitted: the letters and digits of `construct_id`.
+        label: Names the children's metrics and ARNs; 40 characters. Omitted: the words of `construct_id`, each with a
+            capital: "Scan images" is ScanImages.
         item_selector: What an item is made of, JSONata in its values. Omitted: `{"key": <the object's key>}`.
         retry_policy: For the tasks that are made of functions. Omitted: `LAMBDA_RETRIES`. A chain brings its own.
         reducer: Runs after the map: a Lambda function, or a chain of JSONata states. A function becomes the state
@@ -112,7 +118,9 @@ class S3DistributedMap(sfn.StateMachineFragment):
         # Without this flag CDK drops `result_writer_v2` in silence. A library can't count on its user's cdk.json.
         self.node.set_context("@aws-cdk/aws-stepfunctions:useDistributedMapResultWriterV2", True)
 
+        self._check_names(construct_id, processor, reducer)
         self._label = self._checked_label(label, construct_id)
+        check_bucket(self, "results_bucket", results_bucket)
         self._check_batch(max_items_per_batch, max_input_bytes_per_batch)
         check_integer(
             self, "max_concurrency", max_concurrency, low=1, high=_MAX_CONCURRENCY, fix="Step Functions runs no more."
@@ -130,7 +138,11 @@ class S3DistributedMap(sfn.StateMachineFragment):
                 high=_MAX_BATCH_ITEMS,
                 fix="Leave it out to tolerate none.",
             )
+        check_kind(
+            self, "source", source, ObjectSource, fix="Use ObjectSource.from_listing(…) or ObjectSource.from_csv(…)."
+        )
         source.check(self)
+        self._check_selector(item_selector)
         prefix = self._checked_prefix(self._label if results_prefix is None else results_prefix)
         if retry_policy is not None and not _is_function(processor) and not _is_function(reducer):
             raise usage_error(
@@ -164,11 +176,13 @@ class S3DistributedMap(sfn.StateMachineFragment):
         )
         if _is_function(processor) and child_type is sfn.StateMachineType.EXPRESS:
             self._warn_of_long_retries(processor, retries)
-        self._map.item_processor(self._states(f"{construct_id}: process", processor, retries))
+        self._map.item_processor(self._states(f"{construct_id}{_PROCESS}", processor, retries))
+        self._refuse_jsonpath("processor", jsonpath_in_processor(self._map))
 
         self._end_states: list[sfn.INextable] = list(self._map.end_states)
         if reducer is not None:
-            reducer_states = self._states(f"{construct_id}: reduce", reducer, retries)
+            reducer_states = self._states(f"{construct_id}{_REDUCE}", reducer, retries)
+            self._refuse_jsonpath("reducer", jsonpath_in_chain(reducer_states.start_state))
             self._map.next(reducer_states)
             self._end_states = list(reducer_states.end_states)
 
@@ -215,18 +229,63 @@ class S3DistributedMap(sfn.StateMachineFragment):
             else cast("sfn.IChainable", step)
         )
 
+    def _check_names(
+        self,
+        construct_id: str,
+        processor: lambda_.IFunction | sfn.IChainable,
+        reducer: lambda_.IFunction | sfn.IChainable | None,
+    ) -> None:
+        names = [construct_id]
+        for argument, step, suffix in (("processor", processor, _PROCESS), ("reducer", reducer, _REDUCE)):
+            if _is_function(step):
+                names.append(construct_id + suffix)
+            elif not is_chain(step) and not (argument == "reducer" and step is None):
+                raise usage_error(
+                    self,
+                    argument,
+                    step,
+                    allowed="a Lambda function, or JSONata states",
+                    fix="Use such as tasks.LambdaInvoke.jsonata(…), for a chain with .next(…).",
+                )
+        for name in names:
+            if len(name) > _MAX_STATE_NAME:
+                raise usage_error(
+                    self,
+                    "construct_id",
+                    construct_id,
+                    allowed=f"state names of at most {_MAX_STATE_NAME} characters",
+                    fix=f"The state {name!r} would have {len(name)}. Choose a shorter one.",
+                )
+
+    def _check_selector(self, selector: Mapping[str, Any] | None) -> None:
+        for name in selector or {}:
+            if name.endswith(".$"):
+                raise usage_error(
+                    self,
+                    "item_selector",
+                    name,
+                    allowed="names without the .$ of JSONPath",
+                    fix=f'Use {{"{name[:-2]}": "{{% $states.context.Map.Item.Value %}}"}}, in JSONata.',
+                )
+
+    def _refuse_jsonpath(self, argument: str, found: str | None) -> None:
+        if found is not None:
+            raise ValueError(
+                f"{self.node.path}: {argument} has {found}; allowed: JSONata states. Make each state, nested ones too, "
+                "by its class's .jsonata(…), such as sfn.Pass.jsonata(…)."
+            )
+
     def _checked_label(self, label: str | None, construct_id: str) -> str:
         if Token.is_unresolved(label):
-            raise usage_error(
-                self, "label", "a value known at deployment only", allowed="plain text", fix="It is part of ARNs."
-            )
-        chosen = re.sub(r"[^0-9A-Za-z]", "", construct_id.title()) if label is None else label
+            raise usage_error(self, "label", label, allowed="plain text", fix="It is part of ARNs.")
+        words = (word[:1].upper() + word[1:] for word in re.split(r"[\W_]+", construct_id))
+        chosen = "".join(words) if label is None else label
         if not re.fullmatch(rf"[0-9A-Za-z_-]{{1,{_MAX_LABEL}}}", chosen):
             raise usage_error(
                 self,
                 "label",
                 chosen,
-                allowed=f"1 to {_MAX_LABEL} letters, digits, hyphens and underscores",
+                allowed=f"1 to {_MAX_LABEL} English letters, digits, hyphens and underscores",
                 fix=f'This has {len(chosen)} characters. Choose another, such as label="Scan".',
             )
         return chosen
@@ -294,6 +353,11 @@ class _ResultWriter(sfn.ResultWriterV2):
         return self._statements
 
 
-def _is_function(step: lambda_.IFunction | sfn.IChainable | None) -> TypeGuard[lambda_.IFunction]:
-    # Both are jsii interfaces, which isinstance() can't tell apart.
+def is_chain(step: object) -> TypeGuard[sfn.IChainable]:
+    """Whether `step` is a state or a chain of states."""
+    # Like a function, a jsii interface, which isinstance() can't tell.
+    return hasattr(step, "start_state")
+
+
+def _is_function(step: object) -> TypeGuard[lambda_.IFunction]:
     return hasattr(step, "function_arn")

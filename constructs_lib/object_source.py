@@ -114,8 +114,15 @@ class ObjectSource:
 
         `max_items` stops after so many rows; a string is a JSONata expression, without the `{% %}` around it.
         Omitted: all rows.
+
+        Raises:
+            ValueError: for a column that JSONata can't name.
+
         """
-        field = column if column.isidentifier() else f"`{column}`"
+        if not column or "`" in column:
+            raise usage_error(
+                "ObjectSource.from_csv", "column", column, allowed="a name without a backtick", fix="Rename the column."
+            )
         return cls(
             bucket,
             api="getObject",
@@ -125,13 +132,13 @@ class ObjectSource:
                 iam.PolicyStatement(actions=["s3:GetObject"], resources=[bucket.arn_for_objects(key_pattern(key))]),
                 *key_statements(bucket, "kms:Decrypt"),
             ],
-            item_key=f"$states.context.Map.Item.Value.{field}",
+            item_key=f"$states.context.Map.Item.Value.`{column}`",
             max_items=max_items,
         )
 
     def check(self, construct: "Construct") -> None:
         """Raise ValueError for a source that Step Functions can't read from the stack of `construct`."""
-        if isinstance(self._max_items, int):
+        if self._max_items is not None and not isinstance(self._max_items, str):
             check_integer(
                 construct, "max_items", self._max_items, low=1, high=MAX_ITEMS, fix="Leave it out for every item."
             )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,7 +9,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
 from aws_cdk.assertions import Annotations, Match
+from jsonata import Jsonata
 
 from constructs_lib import KeyExpression, ObjectSource, RetryPolicy, RetryRule, S3DistributedMap
 from constructs_lib.distributed_map import RETRIES_OUTLAST_CHILD
@@ -37,13 +40,13 @@ class Job:
             **kwargs,
         )
 
-    def map(self, **kwargs: Any) -> S3DistributedMap:
+    def map(self, *, construct_id: str = "Scan images", **kwargs: Any) -> S3DistributedMap:
         defaults: dict[str, Any] = {
             "source": ObjectSource.from_listing(self.objects),
             "processor": self.process,
             "results_bucket": self.results,
         }
-        return S3DistributedMap(self.stack, "Scan images", **(defaults | kwargs))
+        return S3DistributedMap(self.stack, construct_id, **(defaults | kwargs))
 
     def machine(self, definition: sfn.IChainable) -> sfn.StateMachine:
         return sfn.StateMachine(
@@ -171,10 +174,20 @@ def test_should_take_all_that_a_job_can_ask_for() -> None:
     assert "Catch" not in scan  # redrive would skip the map run
 
 
-def test_should_name_a_column_that_is_no_identifier() -> None:
+@pytest.mark.parametrize("column", ["key", "object key", "and", "größe"])
+def test_should_name_any_column(column: str) -> None:
     bucket = s3.Bucket.from_bucket_name(Stack(make_app(), "Stack"), "Bucket", "objects")
-    assert ObjectSource.from_csv(bucket, key="k", column="object key").item_key.endswith(".Value.`object key`")
-    assert ObjectSource.from_csv(bucket, key="k").item_key.endswith(".Value.key")
+    expression = Jsonata(ObjectSource.from_csv(bucket, key="k", column=column).item_key)
+    frame = expression.create_frame()
+    frame.bind("states", {"context": {"Map": {"Item": {"Value": {column: "2024/1.csv"}}}}})
+    assert expression.evaluate(None, frame) == "2024/1.csv"
+
+
+@pytest.mark.parametrize("column", ["", "a`b"])
+def test_should_refuse_a_column_that_has_no_name(column: str) -> None:
+    bucket = s3.Bucket.from_bucket_name(Stack(make_app(), "Stack"), "Bucket", "objects")
+    with pytest.raises(ValueError, match=f"^ObjectSource.from_csv: column is '{column}'; allowed: "):
+        ObjectSource.from_csv(bucket, key="k", column=column)
 
 
 def test_should_run_a_chain_of_states_on_each_batch() -> None:
@@ -327,12 +340,26 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any] | Callable[[Job], dict[str, Any]], str]
     ({"tolerated_failure_percentage": -1}, r"tolerated_failure_percentage is -1; allowed: "),
     ({"tolerated_failure_percentage": float("nan")}, r"tolerated_failure_percentage is nan; allowed: "),
     ({"tolerated_failure_count": -1}, r"tolerated_failure_count is -1; allowed: "),
-    ({"label": "x" * 41}, r"label is 'x{41}'; allowed: 1 to 40 letters.*This has 41 characters"),
+    ({"label": "x" * 41}, r"label is 'x{41}'; allowed: 1 to 40 English letters.*This has 41 characters"),
     ({"label": ""}, r"label is ''; allowed: "),
     ({"label": "no spaces"}, r"label is 'no spaces'; allowed: "),
-    ({"label": Token.as_string({"Ref": "AWS::StackName"})}, "label is 'a value known at deployment only'; allowed: "),
+    ({"label": Token.as_string({"Ref": "AWS::StackName"})}, "label is a value known at deployment only; allowed: "),
     ({"results_prefix": "a/"}, r"results_prefix is 'a/'; allowed: a prefix without a slash"),
     ({"results_prefix": ""}, r"results_prefix is ''; allowed: "),
+    ({"source": "images"}, r"source is 'images'; allowed: ObjectSource\. Use ObjectSource\.from_listing"),
+    (lambda job: {"source": job.objects}, r"source is of type Bucket; allowed: ObjectSource\. "),
+    ({"results_bucket": None}, r"results_bucket is None; allowed: a bucket\. "),
+    ({"processor": None}, r"processor is None; allowed: a Lambda function, or JSONata states\. "),
+    ({"reducer": "sum up"}, r"reducer is 'sum up'; allowed: a Lambda function, or JSONata states\. "),
+    (
+        {"item_selector": {"path.$": "$.Key"}},
+        r"item_selector is 'path\.\$'; allowed: names without the \.\$ of JSONPath",
+    ),
+    (
+        {"tolerated_failure_percentage": Token.as_number({"Ref": "Share"})},
+        "tolerated_failure_percentage is a value known at deployment only; allowed: a number from 0 to 100",
+    ),
+    (listing(max_items=1.5), r"max_items is 1\.5; allowed: a whole number"),
     (listing(max_items=0), r"max_items is 0; allowed: a whole number from 1 to 100,000,000\. "),
     (chain_with_retries, r"retry_policy is 'given'; allowed: with a Lambda function"),
     (bucket_of(region="eu-west-1"), r"source is 'a bucket of Region eu-west-1'; allowed: .*us-east-1"),
@@ -348,6 +375,110 @@ def test_should_refuse_what_aws_would_refuse_or_misread(
     with pytest.raises(ValueError, match=f"^Jobs/Scan images: {message}") as caught:
         job.map(**(arguments(job) if callable(arguments) else arguments))
     assert "\n" not in str(caught.value)
+
+
+JSONPATH: dict[str, tuple[Callable[[Job], sfn.IChainable], str]] = {
+    "field": (
+        lambda job: sfn.Pass.jsonata(job.stack, "First").next(sfn.Pass(job.stack, "Scale", input_path="$.Items")),
+        "'Scale' with the JSONPath field InputPath",
+    ),
+    "by name": (lambda job: sfn.Pass.json_path(job.stack, "Scale", result_path="$.x"), "'Scale' "),
+    "result": (
+        lambda job: sfn.Pass(job.stack, "Scale", result=sfn.Result.from_object({"a": 1})),
+        "'Scale' with the JSONPath field Result",
+    ),
+    "choice": (
+        lambda job: (
+            sfn.Choice.jsonata(job.stack, "Any")
+            .when(sfn.Condition.is_present("$.Items"), sfn.Succeed.jsonata(job.stack, "Some"))
+            .otherwise(sfn.Succeed.jsonata(job.stack, "None"))
+        ),
+        "'Any' with the JSONPath field Variable",
+    ),
+    "after a catch": (
+        lambda job: tasks.LambdaInvoke.jsonata(job.stack, "Scale", lambda_function=job.process).add_catch(
+            sfn.Fail(job.stack, "Broken", cause_path="$.Cause")
+        ),
+        "'Broken' with the JSONPath field CausePath",
+    ),
+    "in a map": (
+        lambda job: sfn.Map.jsonata(job.stack, "Each").item_processor(
+            tasks.LambdaInvoke(job.stack, "Scale", lambda_function=job.process)
+        ),
+        "'Scale' with the JSONPath field Parameters",
+    ),
+    "variable": (
+        lambda job: sfn.CustomState(job.stack, "Own", state_json={"Type": "Pass", "Assign": {"a.$": "$.a"}}),
+        "'Own' with the JSONPath field a.$",
+    ),
+}
+
+
+@pytest.mark.parametrize("argument", ["processor", "reducer"])
+@pytest.mark.parametrize(("states", "found"), JSONPATH.values(), ids=JSONPATH)
+def test_should_refuse_jsonpath_in_a_chain(states: Callable[[Job], sfn.IChainable], found: str, argument: str) -> None:
+    job = Job()
+    arguments: dict[str, Any] = {argument: states(job)}
+    with pytest.raises(ValueError, match=f"^Jobs/Scan images: {argument} has the state {re.escape(found)}") as caught:
+        job.map(**arguments)
+    assert ".jsonata(…)" in str(caught.value)
+
+
+def test_should_refuse_a_task_that_cdk_leaves_in_jsonpath() -> None:
+    """Nested states: in the processor, and in a Parallel state of it. The machine's own states get its language."""
+    job = Job()
+    task = tasks.LambdaInvoke(job.stack, "Scale", lambda_function=job.process)
+    with pytest.raises(ValueError, match="processor has the state 'Scale' with the JSONPath field Parameters"):
+        job.map(processor=task)
+    job = Job()
+    task = tasks.LambdaInvoke(job.stack, "Scale", lambda_function=job.process)
+    with pytest.raises(ValueError, match="processor has the state 'Scale' with the JSONPath field Parameters"):
+        job.map(processor=sfn.Parallel.jsonata(job.stack, "Both").branch(task))
+    job = Job()
+    job.machine(job.map(reducer=tasks.LambdaInvoke(job.stack, "Add up", lambda_function=job.process)))
+    assert "Arguments" in definition_of(template_of(job.stack))["States"]["Add up"]
+
+
+def test_should_take_jsonata_whose_data_look_like_jsonpath() -> None:
+    job = Job()
+    store = tasks.CallAwsService.jsonata(
+        job.stack,
+        "Store",
+        service="ecs",
+        action="runTask",
+        parameters={"Parameters": {"ResultPath": "x"}},
+        iam_resources=["*"],
+        assign={"inputPath": "{% $states.input.path %}"},
+    )
+    plain = sfn.Pass(job.stack, "Plain")
+    job.machine(job.map(processor=store.next(plain), item_selector={"Variable": 1, "keyPath": 2}))
+    assert set(states_in(definition_of(template_of(job.stack)))) == {"Scan images", "Store", "Plain"}
+
+
+@pytest.mark.parametrize(
+    ("construct_id", "label"),
+    [("ScanA", "ScanA"), ("scan images", "ScanImages"), ("scan-NOAA_objects (2nd)", "ScanNOAAObjects2nd")],
+)
+def test_should_be_labelled_by_its_words(construct_id: str, label: str) -> None:
+    assert Job().map(construct_id=construct_id).label == label
+
+
+@pytest.mark.parametrize("construct_id", ["Größe messen", "画像", "x" * 41])
+def test_should_want_a_label_where_the_id_makes_none(construct_id: str) -> None:
+    with pytest.raises(ValueError, match=r"label is .*; allowed: 1 to 40 English letters, .*Choose another"):
+        Job().map(construct_id=construct_id)
+    assert Job().map(construct_id=construct_id, label="Scan").label == "Scan"
+
+
+def test_should_refuse_an_id_that_makes_a_state_name_too_long() -> None:
+    fits = "x" * (80 - len(": process"))
+    job = Job()
+    assert job.map(construct_id=fits, label="Scan").map_state.state_id == fits
+    with pytest.raises(ValueError, match=r"allowed: state names of at most 80 .* '.*: process' would have 81\."):
+        job.map(construct_id=fits + "x", label="Scan")
+    job.map(construct_id="y" * 80, label="Scan", processor=sfn.Pass.jsonata(job.stack, "First"))
+    with pytest.raises(ValueError, match=r"'z+' would have 81\."):
+        job.map(construct_id="z" * 81, label="Scan", processor=sfn.Pass.jsonata(job.stack, "Second"))
 
 
 def test_should_accept_what_is_known_at_deployment_only() -> None:
