@@ -76,8 +76,11 @@ class Stack:
 
     @cached_property
     def template(self) -> dict[str, Any]:
-        """The template, parsed."""
-        return _read_json(self.template_file)
+        """The template, parsed; raises `NotAnAssembly` where it isn't a JSON object."""
+        try:
+            return _read_json(self.template_file)
+        except (OSError, ValueError) as error:
+            raise NotAnAssembly(f"{str(self.template_file)!r} isn't a template: {error}. {_FIX}") from None
 
     def resources(self, resource_type: str | None = None) -> dict[str, dict[str, Any]]:
         """Return the template's resources by logical id, of one type or of all, unresolved."""
@@ -234,8 +237,11 @@ def _manifest(folder: Path) -> dict[str, Any]:
         manifest = _read_json(file)
     except (OSError, ValueError) as error:
         raise NotAnAssembly(f"{str(file)!r} isn't the manifest of a cloud assembly: {error}. {_FIX}") from None
-    if not (isinstance(manifest.get("version"), str) and isinstance(manifest.get("artifacts", {}), dict)):
+    if not isinstance(manifest.get("version"), str):
         raise NotAnAssembly(f"{str(file)!r} isn't the manifest of a cloud assembly: it names no version. {_FIX}")
+    artifacts = manifest.get("artifacts", {})
+    if not (isinstance(artifacts, dict) and all(isinstance(artifact, dict) for artifact in artifacts.values())):
+        raise NotAnAssembly(f"{str(file)!r} isn't the manifest of a cloud assembly: its artifacts aren't. {_FIX}")
     return manifest
 
 

@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--app", type=Path, required=True, metavar="DIR", help="the folder that `cdk synth` wrote (cdk.out)"
     )
-    up.add_argument("--port", type=int, help="where to listen (default: 4566, or any free port when that is taken)")
+    up.add_argument("--port", type=_port, help="where to listen (default: 4566, or any free port when that is taken)")
     up.add_argument("--cdk", metavar="FILE", help="the CDK CLI (default: `cdk` on PATH)")
     up.add_argument(
         "--folder",
@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="JSON|@FILE",
         help="the execution's input, as JSON or from a file (default: {})",
     )
-    start.add_argument("--name", help="the execution's name (default: one is made up)")
+    start.add_argument("--name", type=_execution_name, help="the execution's name (default: one is made up)")
     _add_endpoint(start, "run it on this emulator instead of the one that `up` started")
     start.set_defaults(command=_start, interrupted="Interrupted; the execution was stopped.")
 
@@ -211,6 +211,21 @@ def _other_endpoint(options: argparse.Namespace) -> Endpoint:
         raise UsageError(f"The certificate {str(options.certificate)!r} doesn't exist. Fix: give a PEM file.")
     certificate = None if options.certificate is None else options.certificate.absolute()
     return Endpoint(options.endpoint, certificate, options.allow_remote_endpoint)
+
+
+def _execution_name(given: str) -> str:
+    """Return a name that StartExecution takes: https://docs.aws.amazon.com/step-functions/latest/apireference."""
+    if not re.fullmatch(r"""[^\s\x00-\x1f\x7f-\x9f<>{}\[\]?*"#%\\^|~`$&,;:/]{1,80}""", given):
+        raise argparse.ArgumentTypeError(
+            f"{given!r} can't be one. Allowed: 1 to 80 letters, digits, hyphens and underscores, such as first-run"
+        )
+    return given
+
+
+def _port(given: str) -> int:
+    if not re.fullmatch(r"-?\d{1,9}", given):
+        raise argparse.ArgumentTypeError(f"{given!r} isn't one. Allowed: 1 to 65535; omit it to take any free one")
+    return int(given)
 
 
 def _execution_input(given: str) -> str:

@@ -60,7 +60,12 @@ class Deployer:
 
         Omitting `cdk` takes the CLI from PATH.
         """
-        stacks = read_assembly(path)
+        stacks = []
+        for stack in read_assembly(path):
+            if stack.resources():
+                stacks.append(stack)
+            elif on_line is not None:
+                on_line(f"{stack.name}: it has no resources, so there is nothing to deploy")
         cli = find_cdk(cdk)
         self._home.joinpath("tmp").mkdir(parents=True, exist_ok=True)
         for account, group in itertools.groupby(stacks, key=_account):
@@ -149,10 +154,11 @@ def read_assembly(path: Path) -> list[Stack]:
     """Return the stacks of an assembly in an order that deploys; raises `UsageError` when it can't be deployed."""
     try:
         assembly = Assembly.read(path)
+        has_resources = any(stack.resources() for stack in assembly.stacks)
     except NotAnAssembly as error:
         raise UsageError(str(error)) from None
-    if not assembly.stacks:
-        raise UsageError(f"{str(path)!r} has no stack to deploy.")
+    if not has_resources:
+        raise UsageError(f"{str(path)!r} has no stack with resources, so there is nothing to deploy.")
     if assembly.missing:
         raise UsageError(
             f"{str(path)!r} lacks values that have to be looked up in an account ({', '.join(assembly.missing)}). "

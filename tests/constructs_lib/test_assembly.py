@@ -183,6 +183,8 @@ def test_names_the_state_machine_whose_definition_is_wrong(stack: Callable[..., 
         ({"manifest.json": "nonsense"}, "isn't the manifest"),
         ({"manifest.json": "[]"}, "isn't the manifest"),
         ({"manifest.json": '{"name": "a web app", "artifacts": {}}'}, "names no version"),
+        ({"manifest.json": '{"version": "55.0.0", "artifacts": {"A": "x"}}'}, "its artifacts aren't"),
+        ({"manifest.json": '{"version": "55.0.0", "artifacts": []}'}, "its artifacts aren't"),
         (
             {"manifest.json": '{"version": "55.0.0", "artifacts": {"A": {"type": "aws:cloudformation:stack"}}}'},
             "the template of A is missing",
@@ -202,6 +204,15 @@ def test_refuses_what_is_not_an_assembly(tmp_path: Path, files: dict[str, str] |
     assert str(folder) in message
     assert "cdk.out" in message
     assert "\n" not in message
+
+
+def test_refuses_a_template_that_is_none(tmp_path: Path) -> None:
+    stack = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "A.json"}}
+    tmp_path.joinpath("manifest.json").write_text(json.dumps({"version": "55.0.0", "artifacts": {"A": stack}}))
+    tmp_path.joinpath("A.json").write_text("[]")
+    (read,) = Assembly.read(tmp_path).stacks
+    with pytest.raises(NotAnAssembly, match=r"A\.json' isn't a template: A\.json isn't a JSON object\. "):
+        _ = read.template
 
 
 def test_refuses_a_file(tmp_path: Path) -> None:

@@ -56,6 +56,16 @@ def test_a_port_that_is_none(capsys: pytest.CaptureFixture[str], port: str, bare
     assert f"The port {port} isn't one. Allowed: 1 to 65535" in line
 
 
+def test_a_port_that_is_no_number(capsys: pytest.CaptureFixture[str], bare_assembly: Path) -> None:
+    assert "'abc' isn't one. Allowed: 1 to 65535" in refused(capsys, "up", "--app", bare_assembly, "--port", "abc")
+
+
+@pytest.mark.parametrize("name", ["a b", "", "what?", "a/b", "x" * 81, "tab\t"])
+def test_a_name_that_step_functions_refuses(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    line = refused(capsys, "start", f"--name={name}")
+    assert f"{name!r} can't be one. Allowed: 1 to 80 letters" in line
+
+
 def test_a_folder_with_something_in_it(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, bare_assembly: Path, cdk: Path
 ) -> None:
@@ -76,7 +86,7 @@ def test_an_assembly_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 def test_an_assembly_without_stacks(capsys: pytest.CaptureFixture[str], tmp_path: Path, cdk: Path) -> None:
     tmp_path.joinpath("manifest.json").write_text('{"version": "48.0.0"}')
-    assert "has no stack to deploy" in refused(capsys, "up", "--app", tmp_path, "--cdk", cdk)
+    assert "has no stack with resources" in refused(capsys, "up", "--app", tmp_path, "--cdk", cdk)
 
 
 def test_an_assembly_that_lacks_context(capsys: pytest.CaptureFixture[str], bare_assembly: Path, cdk: Path) -> None:

@@ -130,6 +130,21 @@ def test_stacks_of_one_name_in_two_accounts_stay_apart(cloud: LocalCloud, tmp_pa
 
 
 @pytest.mark.local
+def test_leaves_out_a_stack_without_resources_and_says_so(cloud: LocalCloud, tmp_path: Path, cdk_cli: Path) -> None:
+    anywhere = "unknown-account/unknown-region"
+    folder = write_assembly(tmp_path / "empty.out", {"Empty": (anywhere, {}), "Full": (anywhere, TOPIC)})
+    lines: list[str] = []
+    assert list(cloud.deploy(folder, cdk=cdk_cli, on_line=lines.append)) == ["Full"]
+    assert "Empty: it has no resources, so there is nothing to deploy" in lines
+
+
+def test_refuses_an_assembly_without_resources(tmp_path: Path, cdk: Path) -> None:
+    folder = write_assembly(tmp_path / "empty.out", {"Empty": ("unknown-account/unknown-region", {})})
+    with pytest.raises(UsageError, match="has no stack with resources"):
+        Deployer(Endpoint("http://127.0.0.1:1"), tmp_path / "home").deploy(folder, cdk=cdk)
+
+
+@pytest.mark.local
 def test_a_template_that_fails_says_why(cloud: LocalCloud, tmp_path: Path, cdk_cli: Path) -> None:
     broken = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"RoleArn": "x"}}}}
     folder = write_assembly(tmp_path / "broken.out", {"Broken": ("unknown-account/unknown-region", broken)})
