@@ -75,12 +75,14 @@ NOT_AN_OBJECT = InputCheck(
 )
 
 UNKNOWN_UNIT = f"$exists({_INPUT}.unit) and $not({_INPUT}.unit in {_quoted(UNITS)})"
-UNKNOWN_UNIT_CAUSE = f"'unit is ' & {_shown(f'{_INPUT}.unit')} & '; allowed: {', '.join(UNITS)}.'"
+UNKNOWN_UNIT_CAUSE = (
+    f"'unit is ' & {_shown(f'{_INPUT}.unit')} & '; allowed: {', '.join(UNITS)}. Leave it out for the default.'"
+)
 
 UNKNOWN_FIELD = InputCheck(
     condition=f"$count({_UNKNOWN_FIELDS}) > 0",
     problem=f"'The execution input has the unknown field ' & $substring($join({_UNKNOWN_FIELDS}, ', '), 0, 200) "
-    f"& '; allowed: {', '.join(FIELDS)}.'",
+    f"& '; allowed: {', '.join(FIELDS)}. Correct its name, or leave it out.'",
 )
 
 CHOOSES_OBJECTS = f"$exists({_INPUT}.years) or $exists({_INPUT}.stations)"
@@ -94,7 +96,7 @@ CHOICE_CHECKS = (
     InputCheck(
         condition=_has_others("years", _IS_YEAR),
         problem=f"'years is ' & {_shown_list('years', _IS_YEAR)} "
-        f"& '; allowed: a list of whole numbers from {FIRST_YEAR} to ' & {_THIS_YEAR} & '.'",
+        f"& '; allowed: a list of whole numbers from {FIRST_YEAR} to ' & {_THIS_YEAR} & '. Leave the others out.'",
     ),
     InputCheck(
         condition=_is_no_list("stations"),
@@ -104,7 +106,8 @@ CHOICE_CHECKS = (
     InputCheck(
         condition=_has_others("stations", _IS_STATION),
         problem=f"'stations is ' & {_shown_list('stations', _IS_STATION)} "
-        "& '; allowed: a list of texts of 1 to 40 letters, digits, hyphens and underscores.'",
+        "& '; allowed: a list of texts of 1 to 40 letters, digits, hyphens and underscores. "
+        "Leave the others out.'",
     ),
 )
 
@@ -129,9 +132,11 @@ def factor_or(default: Unit) -> str:
 def years_or(default: Sequence[int] | None) -> str:
     """Return the expression of the list of years, each once: the input's, else `default`; null for every year."""
     otherwise = "null" if default is None else "[" + ", ".join(str(year) for year in default) + "]"
-    return f"$exists({_INPUT}.years) ? [$distinct({_INPUT}.years)] : {otherwise}"
+    # 2024.0 is a whole number too, and the name of no folder: from here on it is 2024.
+    given = f"[$distinct($map({_INPUT}.years, function($year) {{ $floor($year) }}))]"
+    return f"$exists({_INPUT}.years) ? {given} : {otherwise}"
 
 
 STATIONS = f"$exists({_INPUT}.stations) ? [$distinct({_INPUT}.stations)] : null"
-MAX_OBJECTS_OR_NULL = f"$exists({_INPUT}.max_objects) ? {_INPUT}.max_objects : null"
-MAX_OBJECTS_OR_ALL = f"$exists({_INPUT}.max_objects) ? {_INPUT}.max_objects : {MAX_OBJECTS}"
+MAX_OBJECTS_OR_NULL = f"$exists({_INPUT}.max_objects) ? $floor({_INPUT}.max_objects) : null"
+MAX_OBJECTS_OR_ALL = f"$exists({_INPUT}.max_objects) ? $floor({_INPUT}.max_objects) : {MAX_OBJECTS}"

@@ -19,23 +19,41 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from constructs_lib import _wind_speed_input as given
-from constructs_lib._checks import check_integer, check_percentage, usage_error
+from constructs_lib._checks import (
+    check_bucket,
+    check_integer,
+    check_kind,
+    check_percentage,
+    is_list,
+    is_whole_number,
+    usage_error,
+)
 from constructs_lib._handlers import handlers_code
 from constructs_lib._lambda_task import LambdaTask, jsonata
 from constructs_lib._wind_speed_input import FIRST_YEAR, UNITS, Unit
-from constructs_lib.distributed_map import S3DistributedMap
+from constructs_lib.distributed_map import S3DistributedMap, is_chain
 from constructs_lib.object_source import KeyExpression, ObjectSource, key_statements
 from constructs_lib.retries import LAMBDA_RETRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FIRST_YEAR", "MAX_BATCH_SIZE", "NOAA_BUCKET", "UNITS", "GsodSource", "Unit", "WindSpeedWorkflow"]
+__all__ = [
+    "FIRST_YEAR",
+    "MAX_BATCH_SIZE",
+    "NOAA_BUCKET",
+    "RESULT_FILES",
+    "UNITS",
+    "GsodSource",
+    "Unit",
+    "WindSpeedWorkflow",
+]
 
 NOAA_BUCKET = "noaa-gsod-pds"
 MAX_BATCH_SIZE = 1000
 # A batch's input; with 1,000 objects and keys of any length the child's output then stays under the 256 KiB limit.
 _MAX_BATCH_INPUT_BYTES = 100 * 1024
+RESULT_FILES = ("stations.csv", "stations.geojson", "rejected.csv", "summary.json", "map.html")
 _RUN_PREFIX = "'runs/' & $states.context.Execution.Name & '/'"
 
 
@@ -60,8 +78,10 @@ class GsodSource:
         """Every object under `prefix` of `bucket`, which must be of the stack's own account and Region.
 
         The map lists the bucket by itself: there is no index, and an execution can't choose years or stations.
-        `prefix` is empty or ends with a slash.
+        `prefix` is empty or ends with a slash. A bucket with a KMS key must know it (`encryption_key`), so that the
+        functions may decrypt.
         """
+        check_bucket("GsodSource.bucket", "bucket", bucket)
         return cls(bucket, prefix, sample)
 
 
@@ -118,6 +138,15 @@ class WindSpeedWorkflow(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._check(source, unit, years, removal_policy)
+        self._check_retention(results_retention)
+        if processor is not None and not is_chain(processor):
+            raise usage_error(
+                self,
+                "processor",
+                processor,
+                allowed='JSONata states, which follow "Analyze batch"',
+                fix="Invoke a function by tasks.LambdaInvoke.jsonata(…).",
+            )
         check_integer(
             self, "batch_size", batch_size, low=1, high=MAX_BATCH_SIZE, fix="A child's output must fit in 256 KiB."
         )
@@ -168,6 +197,7 @@ class WindSpeedWorkflow(Construct):
         self._state_machine = sfn.StateMachine(
             self,
             "StateMachine",
+            role=self._state_machine_role(),
             definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
             query_language=sfn.QueryLanguage.JSONATA,
             timeout=Duration.hours(1),
@@ -217,13 +247,14 @@ class WindSpeedWorkflow(Construct):
     def _check(
         self, source: GsodSource, unit: Unit, years: Sequence[int] | None, removal_policy: RemovalPolicy
     ) -> None:
+        check_kind(self, "source", source, GsodSource, fix="Use GsodSource.noaa() or GsodSource.bucket(…).")
         if unit not in UNITS:
             raise usage_error(self, "unit", unit, allowed=", ".join(UNITS), fix="Choose one of these.")
         if removal_policy not in (RemovalPolicy.RETAIN, RemovalPolicy.DESTROY):
             raise usage_error(
                 self,
                 "removal_policy",
-                removal_policy.name,
+                getattr(removal_policy, "name", removal_policy),
                 allowed="RETAIN, DESTROY",
                 fix="Keep the bucket with RETAIN.",
             )
@@ -236,8 +267,14 @@ class WindSpeedWorkflow(Construct):
                 allowed="an empty prefix, or one that ends with a slash and doesn't begin with one",
                 fix=f'Use "{prefix.strip("/")}/".',
             )
-        if years is None:
-            return
+        if years is not None:
+            self._check_years(source, years)
+
+    def _check_years(self, source: GsodSource, years: Sequence[int]) -> None:
+        if not is_list(years) or not years:
+            raise usage_error(
+                self, "years", years, allowed="a list of one year or more", fix="Leave it out for every year."
+            )
         if source.own_bucket is not None:
             raise usage_error(
                 self,
@@ -247,10 +284,26 @@ class WindSpeedWorkflow(Construct):
                 fix="Leave it out, and choose the objects by the source's prefix.",
             )
         this_year = datetime.now(tz=UTC).year
-        if not years:
-            raise usage_error(self, "years", [], allowed="one year or more", fix="Leave it out for every year.")
         for year in years:
-            check_integer(self, "years", year, low=FIRST_YEAR, high=this_year, fix="GSOD has no other.")
+            if not (is_whole_number(year) and FIRST_YEAR <= year <= this_year):
+                raise usage_error(
+                    self,
+                    "years",
+                    year,
+                    allowed=f"a whole number from {FIRST_YEAR} to {this_year}",
+                    fix="Leave it out: GSOD has no other.",
+                )
+
+    def _check_retention(self, retention: Duration | None) -> None:
+        if retention is None:
+            return
+        fix = "Use such as Duration.days(90), or leave it out to keep the results for good."
+        check_kind(self, "results_retention", retention, Duration, fix=fix)
+        if retention.is_unresolved():
+            return
+        days = retention.to_days(integral=False)
+        if days < 1 or days % 1:
+            raise usage_error(self, "results_retention", days, allowed="a Duration of whole days, 1 or more", fix=fix)
 
     # What the machine is made of
 
@@ -316,8 +369,28 @@ class WindSpeedWorkflow(Construct):
                 iam.PolicyStatement(
                     actions=["s3:GetObject"], resources=[self._results.arn_for_objects("runs/*/map/*")]
                 ),
-                iam.PolicyStatement(actions=["s3:PutObject"], resources=[self._results.arn_for_objects("runs/*")]),
+                iam.PolicyStatement(
+                    actions=["s3:PutObject"],
+                    resources=[self._results.arn_for_objects(f"runs/*/{name}") for name in RESULT_FILES],
+                ),
             ],
+        )
+
+    def _state_machine_role(self) -> iam.Role:
+        # The conditions keep Step Functions from using the role for another account's machines; not every version of
+        # CDK that is allowed makes them.
+        stack = Stack.of(self)
+        machines = stack.format_arn(
+            service="states",
+            resource="stateMachine",
+            resource_name="*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        conditions = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": machines}}
+        return iam.Role(
+            self,
+            "StateMachineRole",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com", conditions=conditions),
         )
 
     def _function(
@@ -372,6 +445,8 @@ class WindSpeedWorkflow(Construct):
             "factor": jsonata(given.factor_or(self._unit)),
             "years": jsonata(given.years_or(self._years)),
             "prefix": jsonata(_RUN_PREFIX),
+            # A variable, because a literal in an expression would end at a quote in the prefix.
+            "source": f"s3://{self._objects.bucket_name}/{self._source.prefix}",
         }
         rest = self._map.next(self._check_rejected())
         if self._index_function is None:
@@ -432,13 +507,12 @@ class WindSpeedWorkflow(Construct):
         return choice.otherwise(rest)
 
     def _no_objects_or(self, next_state: sfn.IChainable) -> sfn.Choice:
-        place = f"s3://{self._objects.bucket_name}/{self._source.prefix}"
         no_objects = sfn.Fail.jsonata(
             self,
             "NoObjects",
             error="NoObjects",
             cause=jsonata(
-                f"'No object found in {place} for ' "
+                "'No object found in ' & $source & ' for ' "
                 "& ($type($years) = 'array' ? 'the years ' & $substring($string($years), 0, 200) : 'any year') "
                 "& '. Choose other years or stations, or another source.'"
             ),
@@ -456,7 +530,6 @@ class WindSpeedWorkflow(Construct):
             function=self._reduce_function,
             retry_policy=LAMBDA_RETRIES,
             payload={
-                "map_run_arn": jsonata("$states.input.MapRunArn"),
                 "manifest": {
                     "bucket": jsonata("$states.input.ResultWriterDetails.Bucket"),
                     "key": jsonata("$states.input.ResultWriterDetails.Key"),
@@ -474,7 +547,9 @@ class WindSpeedWorkflow(Construct):
         )
         if self._source.own_bucket is None:
             return reduce
-        # The map listed the objects itself: only its map run knows how many there were.
+        # The map listed the objects itself: only its map run knows how many there were. It has ended by now.
+        # AWS-only: its documentation doesn't say that the counts are final then; were they not, the reducer would end
+        # in CountMismatch.
         count = sfn.CustomState(
             self,
             "Count objects",

@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
+from constructs_lib.alerts import EMAIL
 from constructs_lib.wind_speed import FIRST_YEAR, MAX_BATCH_SIZE, UNITS, Unit
 
 T = TypeVar("T")
@@ -39,6 +40,23 @@ RETENTION = {
 }
 """Days that CloudWatch Logs can keep a log group."""
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; CDK takes no hyphen beside a dot.
+_BUCKET_NAME = (
+    r"(?!xn--|sthree-|amzn-s3-demo-)(?!\d+\.\d+\.\d+\.\d+$)(?!.*(\.\.|\.-|-\.))"
+    r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?<!-s3alias)(?<!--ol-s3)(?<!\.mrap)(?<!--x-s3)(?<!--table-s3)"
+)
+_KEY_ARN = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9A-Za-z-]+"
+
+# The six fields of https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based.
+_MONTH = r"\d|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
+_WEEKDAY = r"\d|SUN|MON|TUE|WED|THU|FRI|SAT"
+_CRON = (
+    r"cron\([\d*,/-]+ [\d*,/-]+ "
+    # One of the two kinds of day must be "?".
+    rf"(\? ([*,/-]|{_MONTH})+ ([*,/L#-]|{_WEEKDAY})+|[\d*,/LW-]+ ([*,/-]|{_MONTH})+ \?)"
+    r" [\d*,/-]+\)"
+)
+
 
 class SettingsError(ValueError):
     """A setting that can't be used: one line with its name, what was given, what is allowed, the fix."""
@@ -59,6 +77,8 @@ class Settings:
     source: SourceSetting | None = None
     """None is NOAA's public bucket."""
     source_region: str | None = None
+    source_key_arn: str | None = None
+    """Of the KMS key that the source's objects are encrypted with; None is a bucket without one."""
     sample: bool = False
     years: tuple[int, ...] | None = None
     unit: Unit = "knots"
@@ -105,6 +125,9 @@ class Settings:
             source_region=read(
                 "source_region", _matching(r"[a-z]{2,}(-[a-z]+)+-\d"), None, "a Region such as eu-west-1"
             ),
+            source_key_arn=read(
+                "source_key_arn", _matching(_KEY_ARN), None, "a KMS key's ARN, arn:aws:kms:<Region>:<account>:key/<id>"
+            ),
             sample=read("sample", _boolean, False, "true, false"),
             years=read("years", _years, None, f"one year or more from {FIRST_YEAR} to {this_year}, such as 2023,2024"),
             unit=cast("Unit", read("unit", _one_of(UNITS), "knots", ", ".join(UNITS))),
@@ -119,19 +142,20 @@ class Settings:
             ),
             include_execution_data=read("include_execution_data", _boolean, False, "true, false"),
             removal_policy=read("removal_policy", _removal_policy, RemovalPolicy.RETAIN, "retain, destroy"),
-            alarm_email=read("alarm_email", _matching(r"[^@\s]+@[^@\s]+\.[^@\s.]+"), None, "an e-mail address"),
+            alarm_email=read("alarm_email", _matching(EMAIL), None, "an e-mail address"),
             schedule=read(
                 "schedule",
-                _matching(r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)"),
+                _matching(rf"rate\([1-9]\d* (minute|hour|day)s?\)|{_CRON}"),
                 None,
                 '"rate(7 days)" or "cron(0 4 ? * SUN *)", with the six fields of EventBridge Scheduler',
             ),
         )
-        if settings.source is None and settings.source_region is not None:
-            raise SettingsError(
-                f"source_region is {settings.source_region!r}; allowed: with a source of your own only. "
-                "Remove it, or give the source as s3://bucket/prefix/."
-            )
+        for name in ("source_region", "source_key_arn"):
+            if settings.source is None and getattr(settings, name) is not None:
+                raise SettingsError(
+                    f"{name} is {getattr(settings, name)!r}; allowed: with a source of your own only. "
+                    "Remove it, or give the source as s3://bucket/prefix/."
+                )
         if settings.source is not None and settings.years is not None:
             raise SettingsError(
                 f"years is {list(settings.years)}; allowed: with the source noaa only, because the map lists a bucket "
@@ -192,8 +216,8 @@ def _years(value: object) -> tuple[int, ...]:
 def _source(value: object) -> SourceSetting | None:
     if value == "noaa":
         return None
-    match = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/((?:[^/]+/)*))?", str(value))
-    if match is None:
+    match = re.fullmatch(r"s3://([^/]+)(?:/((?:[^/]+/)*))?", str(value))
+    if match is None or not re.fullmatch(_BUCKET_NAME, match[1]):
         raise ValueError
     return SourceSetting(bucket=match[1], prefix=match[2] or "")
 

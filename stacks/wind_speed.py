@@ -3,13 +3,14 @@
 from typing import cast
 
 from aws_cdk import Acknowledgment, CfnElement, CfnOutput, Duration, Environment, Stack, Token, Validations
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
 
 from constructs_lib import AlarmTopic, ExecutionAlarms, GsodSource, WindSpeedWorkflow
-from constructs_lib.wind_speed import NOAA_BUCKET
+from constructs_lib.wind_speed import NOAA_BUCKET, RESULT_FILES
 from stacks.settings import RETENTION, Settings
 
 
@@ -59,8 +60,13 @@ class WindSpeedStack(Stack):
     def _source(self, settings: Settings) -> GsodSource:
         if settings.source is None:
             return GsodSource.noaa(sample=settings.sample)
+        key = settings.source_key_arn
         bucket = s3.Bucket.from_bucket_attributes(
-            self, "Source", bucket_name=settings.source.bucket, region=settings.source_region
+            self,
+            "Source",
+            bucket_name=settings.source.bucket,
+            region=settings.source_region,
+            encryption_key=None if key is None else kms.Key.from_key_arn(self, "SourceKey", key),
         )
         return GsodSource.bucket(bucket, settings.source.prefix, sample=settings.sample)
 
@@ -103,8 +109,8 @@ class WindSpeedStack(Stack):
             "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html, "
             "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy.",
             f"arn:<AWS::Partition>:s3:::{objects}": "The source's objects are what the functions are here to read.",
-            f"{results}/runs/*": one_run,
             f"{results}/runs/*/map/*": one_run,
+            **{f"{results}/runs/*/{name}": one_run for name in RESULT_FILES},
             f"{states}:execution:{name}:*": map_run,
             f"{states}:execution:{name}/{workflow.map.label}:*": map_run,
         }

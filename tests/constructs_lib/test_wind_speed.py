@@ -5,13 +5,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aws_cdk import Environment, RemovalPolicy, Stack
+from aws_cdk import Duration, Environment, RemovalPolicy, Stack, Token
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 
 from constructs_lib import GsodSource, WindSpeedWorkflow
-from tests.cdk import JsonObject, definition_of, make_app, only, resources, statements_of, states_in, template_of
+from constructs_lib.wind_speed import RESULT_FILES
+from tests.cdk import (
+    JsonObject,
+    definition_of,
+    make_app,
+    only,
+    resources,
+    shown,
+    statements_of,
+    states_in,
+    template_of,
+)
 
 ENV = Environment(account="111111111111", region="us-east-1")
 
@@ -94,13 +106,12 @@ def test_should_analyze_in_batches_with_what_the_talk_left_out(template: JsonObj
     assert analyze["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] == "EXPRESS"
     assert analyze["ItemReader"]["Arguments"]["Key"] == "{% $prefix & 'objects.csv' %}"
     assert analyze["ResultWriter"]["Arguments"]["Prefix"] == "{% $prefix & 'map' %}"
-    assert analyze["ItemSelector"] == {"key": "{% $states.context.Map.Item.Value.key %}"}
+    assert analyze["ItemSelector"] == {"key": "{% $states.context.Map.Item.Value.`key` %}"}
 
 
 def test_should_give_the_reducer_all_that_it_needs(template: JsonObject, own_bucket_template: JsonObject) -> None:
     payload = definition_of(template)["States"]["Reduce results"]["Arguments"]["Payload"]
     assert payload == {
-        "map_run_arn": "{% $states.input.MapRunArn %}",
         "manifest": {
             "bucket": "{% $states.input.ResultWriterDetails.Bucket %}",
             "key": "{% $states.input.ResultWriterDetails.Key %}",
@@ -225,7 +236,26 @@ def test_should_grant_each_function_its_part_only(template: JsonObject) -> None:
     assert granted(template, "WindSpeedAnalyzeRole") == {("s3:GetObject", f"{NOAA}/*"), ("s3:ListBucket", NOAA)}
     assert granted(template, "WindSpeedReduceRole") == {
         ("s3:GetObject", "${WindSpeedResults.Arn}/runs/*/map/*"),
-        ("s3:PutObject", "${WindSpeedResults.Arn}/runs/*"),
+        *(("s3:PutObject", f"${{WindSpeedResults.Arn}}/runs/*/{name}") for name in RESULT_FILES),
+    }
+    assert {"stations.csv", "map.html"} <= set(RESULT_FILES)
+
+
+def test_should_trust_step_functions_for_machines_of_the_account_only(template: JsonObject) -> None:
+    """Whatever CDK's version does by itself."""
+    (role,) = (name for name in resources(template, "AWS::IAM::Role") if name.startswith("WindSpeedStateMachineRole"))
+    assert only(template, "AWS::StepFunctions::StateMachine")["RoleArn"] == {"Fn::GetAtt": [role, "Arn"]}
+    (trust,) = resources(template, "AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
+    assert shown(trust) == {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "states.amazonaws.com"},
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
+            "ArnLike": {
+                "aws:SourceArn": "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:*"
+            },
+        },
     }
 
 
@@ -301,21 +331,56 @@ THIS_YEAR = datetime.now(tz=UTC).year
     ("arguments", "message"),
     [
         ({"unit": "beaufort"}, r"unit is 'beaufort'; allowed: knots, mph, kmh, mps\. "),
-        ({"years": [1928]}, rf"years is 1928; allowed: a whole number from 1,929 to {THIS_YEAR:,}\. "),
+        ({"source": None}, r"source is None; allowed: GsodSource\. Use GsodSource\.noaa\(\)"),
+        ({"years": [1928]}, rf"years is 1928; allowed: a whole number from 1929 to {THIS_YEAR}\. "),
         ({"years": [THIS_YEAR + 1]}, rf"years is {THIS_YEAR + 1}; allowed: "),
-        ({"years": []}, r"years is \[\]; allowed: one year or more\. "),
+        ({"years": [2024.5]}, r"years is 2024\.5; allowed: "),
+        ({"years": [Token.as_number({"Ref": "Year"})]}, "years is a value known at deployment only; allowed: "),
+        ({"years": []}, r"years is \[\]; allowed: a list of one year or more\. "),
+        ({"years": 2024}, "years is 2024; allowed: a list of one year or more"),
+        ({"years": "2024"}, "years is '2024'; allowed: a list of one year or more"),
         ({"batch_size": 0}, r"batch_size is 0; allowed: a whole number from 1 to 1,000\. "),
         ({"batch_size": 1001}, "batch_size is 1001; allowed: "),
         ({"max_concurrency": 10_001}, "max_concurrency is 10001; allowed: "),
         ({"tolerated_failure_percentage": 101}, "tolerated_failure_percentage is 101; allowed: "),
+        (
+            {"tolerated_failure_percentage": Token.as_number({"Ref": "Share"})},
+            "tolerated_failure_percentage is a value known at deployment only; allowed: a number",
+        ),
+        ({"results_retention": 90}, "results_retention is 90; allowed: Duration"),
+        ({"results_retention": Duration.hours(36)}, r"results_retention is 1\.5; allowed: .* whole days, 1 or more"),
+        ({"results_retention": Duration.days(0)}, "results_retention is 0; allowed: "),
+        ({"processor": "Notify"}, "processor is 'Notify'; allowed: JSONata states"),
         ({"removal_policy": RemovalPolicy.SNAPSHOT}, r"removal_policy is 'SNAPSHOT'; allowed: RETAIN, DESTROY\. "),
+        ({"removal_policy": "DESTROY"}, r"removal_policy is 'DESTROY'; allowed: RETAIN, DESTROY\. "),
     ],
     ids=str,
 )
 def test_should_refuse_a_bad_argument(arguments: dict[str, Any], message: str) -> None:
     stack = Stack(make_app(), "Stack", env=ENV)
     with pytest.raises(ValueError, match=f"^Stack/WindSpeed(/Analyze objects)?: {message}"):
-        WindSpeedWorkflow(stack, "WindSpeed", source=GsodSource.noaa(), **arguments)
+        WindSpeedWorkflow(stack, "WindSpeed", **({"source": GsodSource.noaa()} | arguments))
+
+
+def test_should_refuse_a_processor_that_cannot_follow() -> None:
+    stack = Stack(make_app(), "Stack")
+    arn = "arn:aws:lambda:us-east-1:111111111111:function:Notify"
+    function = lambda_.Function.from_function_arn(stack, "Function", arn)
+    with pytest.raises(ValueError, match=r"^Stack/A: processor is of type \w+; allowed: JSONata states, which follow"):
+        WindSpeedWorkflow(stack, "A", source=GsodSource.noaa(), processor=function)  # type: ignore[arg-type]
+    jsonpath = sfn.Pass(stack, "Notify", parameters={"stations.$": "$.stations"})
+    with pytest.raises(ValueError, match=r"processor has the state 'Notify' with the JSONPath field Parameters; "):
+        WindSpeedWorkflow(stack, "B", source=GsodSource.noaa(), processor=jsonpath)
+
+
+def test_should_keep_the_results_for_whole_days() -> None:
+    stack = Stack(make_app(), "Stack")
+    days = Duration.days(Token.as_number({"Ref": "Days"}))
+    WindSpeedWorkflow(stack, "A", source=GsodSource.noaa(), results_retention=Duration.hours(48))
+    WindSpeedWorkflow(stack, "B", source=GsodSource.noaa(), results_retention=days)
+    buckets = resources(template_of(stack), "AWS::S3::Bucket").values()
+    rules = [rule for bucket in buckets for rule in bucket["LifecycleConfiguration"]["Rules"]]
+    assert [rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule] == [2, {"Ref": "Days"}]
 
 
 def test_should_refuse_a_source_that_cannot_work() -> None:
@@ -327,6 +392,8 @@ def test_should_refuse_a_source_that_cannot_work() -> None:
     for prefix in ("gsod", "/gsod/", "/"):
         with pytest.raises(ValueError, match=f"source prefix is '{prefix}'; allowed: an empty prefix"):
             WindSpeedWorkflow(stack, f"B{prefix.replace('/', '_')}", source=GsodSource.bucket(near, prefix))
+    with pytest.raises(ValueError, match=r"^GsodSource\.bucket: bucket is 'near'; allowed: a bucket\. "):
+        GsodSource.bucket("near")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"years is \[2024\]; allowed: with GsodSource.noaa\(\) only"):
         WindSpeedWorkflow(stack, "C", source=GsodSource.bucket(near), years=[2024])
 

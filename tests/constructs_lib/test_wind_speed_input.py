@@ -35,6 +35,11 @@ class Expression:
         return self._parsed.evaluate(None, frame)
 
 
+def value_of(field: str, execution_input: Any, **variables: Any) -> Any:
+    """The field's value: text that is no expression stands for itself."""
+    return Expression(field)(execution_input, **variables) if field.startswith("{%") else field
+
+
 class Ending(NamedTuple):
     """The state that the checks lead to; its cause, if it is a Fail state."""
 
@@ -59,7 +64,7 @@ class Checks:
             if met:
                 variables = {name: expression(execution_input) for name, expression in assign.items()}
                 cause = self.states[next_state]["Cause"]
-                text = Expression(cause)(execution_input, **variables) if cause.startswith("{%") else cause
+                text = value_of(cause, execution_input, **variables)
                 assert isinstance(text, str)
                 return Ending(next_state, text)
         return Ending(self.states["Check input"]["Default"], None)
@@ -68,8 +73,8 @@ class Checks:
         """What Prepare assigns, and its output."""
         prepare = self.states["Prepare"]
         return (
-            {name: Expression(field)(execution_input) for name, field in prepare["Assign"].items()},
-            {name: Expression(field)(execution_input) for name, field in prepare.get("Output", {}).items()},
+            {name: value_of(field, execution_input) for name, field in prepare["Assign"].items()},
+            {name: value_of(field, execution_input) for name, field in prepare.get("Output", {}).items()},
         )
 
 
@@ -105,7 +110,7 @@ def test_should_let_a_good_input_through(noaa: Checks, execution_input: Any) -> 
     assert noaa(execution_input) == Ending("Prepare", None)
 
 
-YEARS_ALLOWED = rf"allowed: a list of whole numbers from 1929 to {THIS_YEAR}\."
+YEARS_ALLOWED = rf"allowed: a list of whole numbers from 1929 to {THIS_YEAR}\. Leave the others out\."
 BAD_INPUTS: list[tuple[Any, str, str]] = [
     (None, "InvalidInput", "The execution input is null; allowed: a JSON object"),
     ([], "InvalidInput", r"The execution input is \[\]; allowed: a JSON object"),
@@ -113,7 +118,7 @@ BAD_INPUTS: list[tuple[Any, str, str]] = [
     ("years", "InvalidInput", 'The execution input is "years"; allowed'),
     (7, "InvalidInput", "The execution input is 7; allowed"),
     (True, "InvalidInput", "The execution input is true; allowed"),
-    ({"unit": "beaufort"}, "UnknownUnit", r'unit is "beaufort"; allowed: knots, mph, kmh, mps\.'),
+    ({"unit": "beaufort"}, "UnknownUnit", r'unit is "beaufort"; allowed: knots, mph, kmh, mps\. Leave it out'),
     ({"unit": "MPH"}, "UnknownUnit", 'unit is "MPH"; allowed'),
     ({"unit": None}, "UnknownUnit", "unit is null; allowed"),
     ({"unit": ["mph"]}, "UnknownUnit", r'unit is \["mph"\]; allowed'),
@@ -121,7 +126,7 @@ BAD_INPUTS: list[tuple[Any, str, str]] = [
     ({"unit": 1}, "UnknownUnit", "unit is 1; allowed"),
     ({"unit": {}}, "UnknownUnit", r"unit is \{\}; allowed"),
     ({"unit": "x" * 100_000}, "UnknownUnit", 'unit is "x{200}"; allowed'),
-    ({"year": [2024]}, "InvalidInput", r"unknown field year; allowed: years, stations, unit, max_objects\."),
+    ({"year": [2024]}, "InvalidInput", r"unknown field year; allowed: years, .*, max_objects\. Correct"),
     ({"a": 1, "b": 2}, "InvalidInput", "unknown field a, b; allowed"),
     ({"y" * 100_000: 1}, "InvalidInput", "unknown field y{200}; allowed"),
     ({"years": None}, "InvalidInput", "years is null; allowed: a list of years"),
@@ -144,7 +149,7 @@ BAD_INPUTS: list[tuple[Any, str, str]] = [
     ({"stations": None}, "InvalidInput", "stations is null; allowed"),
     ({"stations": [72429793812]}, "InvalidInput", r"stations is \[72429793812\]; allowed: a list of texts"),
     ({"stations": ["1", ""]}, "InvalidInput", r'stations is \["1",""\]; allowed: a list of texts'),
-    ({"stations": ["../x"]}, "InvalidInput", "allowed: a list of texts of 1 to 40 letters, digits"),
+    ({"stations": ["../x"]}, "InvalidInput", "allowed: a list of texts of 1 to 40 letters, digits.*Leave"),
     ({"stations": ["1\n"]}, "InvalidInput", "allowed: a list of texts"),
     ({"stations": [None]}, "InvalidInput", r"stations is \[null\]; allowed: a list of texts"),
     ({"stations": ["1" * 41]}, "InvalidInput", "allowed: a list of texts"),
@@ -191,12 +196,30 @@ def test_should_have_an_answer_to_any_input(noaa: Checks, own_bucket: Checks, ex
 
 def test_should_prepare_what_the_index_function_takes(noaa: Checks) -> None:
     assign, output = noaa.prepared({})
-    assert assign == {"unit": "kmh", "factor": 1.852, "years": None, "prefix": "runs/run-1/"}
+    assert assign == {
+        "unit": "kmh",
+        "factor": 1.852,
+        "years": None,
+        "prefix": "runs/run-1/",
+        "source": "s3://noaa-gsod-pds/",
+    }
     assert output == {"years": None, "stations": None, "max_objects": None, "prefix": "runs/run-1/"}
     chosen = {"years": [2024, 1929, 2024], "stations": ["a", "a"], "unit": "knots", "max_objects": 7}
     assign, output = noaa.prepared(chosen)
-    assert assign == {"unit": "knots", "factor": 1, "years": [2024, 1929], "prefix": "runs/run-1/"}
+    assert (assign["unit"], assign["factor"], assign["years"]) == ("knots", 1, [2024, 1929])
     assert output == {"years": [2024, 1929], "stations": ["a"], "max_objects": 7, "prefix": "runs/run-1/"}
+
+
+@pytest.mark.parametrize("years", [[2024.0], [2024.0, 2024], [2024, 1929.0, 2024.0]], ids=str)
+def test_should_go_on_with_integers(noaa: Checks, own_bucket: Checks, years: list[float]) -> None:
+    """A function, or the map's reader, would take 2024.0 for the year `2024.0`."""
+    execution_input = {"years": years, "max_objects": 10.0}
+    assert noaa(execution_input).state == "Prepare"
+    assign, output = noaa.prepared(execution_input)
+    expected = "[2024, 1929]" if len(years) == 3 else "[2024]"
+    assert str(assign["years"]) == str(output["years"]) == expected
+    assert str(output["max_objects"]) == "10"
+    assert str(own_bucket.prepared({"max_objects": 10.0})[0]["max_objects"]) == "10"
 
 
 @pytest.mark.parametrize(
@@ -220,9 +243,21 @@ def test_should_take_no_choice_of_objects_from_a_bucket_that_the_map_lists(own_b
 
 def test_should_say_what_was_looked_for_when_there_is_no_object(noaa: Checks, own_bucket: Checks) -> None:
     cause = Expression(noaa.states["NoObjects"]["Cause"])
-    assert "s3://noaa-gsod-pds/ for the years [1929,2024]. " in cause({}, years=[1929, 2024])
-    assert "s3://noaa-gsod-pds/ for any year. " in cause({}, years=None)
-    assert "s3://own/gsod/ for any year. " in Expression(own_bucket.states["NoObjects"]["Cause"])({}, years=None)
+    source = noaa.prepared({})[0]["source"]
+    assert "s3://noaa-gsod-pds/ for the years [1929,2024]. " in cause({}, years=[1929, 2024], source=source)
+    assert "s3://noaa-gsod-pds/ for any year. " in cause({}, years=None, source=source)
+    cause, source = Expression(own_bucket.states["NoObjects"]["Cause"]), own_bucket.prepared({})[0]["source"]
+    assert "s3://own/gsod/ for any year. " in cause({}, years=None, source=source)
+
+
+@pytest.mark.parametrize("prefix", ["o'brien/", 'a"b/', "back\\slash/", "größe/"])
+def test_should_say_so_of_any_prefix(prefix: str) -> None:
+    stack = Stack(make_app(), "Stack")
+    bucket = s3.Bucket.from_bucket_name(stack, "Own", "own")
+    WindSpeedWorkflow(stack, "WindSpeed", source=GsodSource.bucket(bucket, prefix))
+    checks = Checks(definition_of(template_of(stack)))
+    cause = Expression(checks.states["NoObjects"]["Cause"])
+    assert f"s3://own/{prefix} for any year. " in cause({}, years=None, source=checks.prepared({})[0]["source"])
 
 
 def test_should_say_how_many_objects_were_rejected_and_where_the_reasons_are(noaa: Checks) -> None:

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from constructs_lib.assembly import StateMachine
 
-# Every optional part: a bucket of one's own instead of NOAA's, a schedule, a subscriber, all removed on destroy.
+# Every optional part: a bucket of one's own with a key, a schedule, a subscriber, all of it removed on destroy.
 FULL = {
     "source": "s3://own-bucket/gsod/",
+    "source_key_arn": "arn:aws:kms:us-east-1:111111111111:key/own-key",
     "schedule": "rate(7 days)",
     "alarm_email": "oncall@example.com",
     "removal_policy": "destroy",

@@ -19,6 +19,7 @@ EXERCISED = "exercised"
 
 _DOCS = "https://docs.aws.amazon.com"
 _GET_OBJECT = f"{_DOCS}/AmazonS3/latest/API/API_GetObject.html"  # 404 or 403 for an object that isn't there
+_SOURCE_KEY = f"{_DOCS}/AmazonS3/latest/userguide/UsingKMSEncryption.html"
 _MAP = f"{_DOCS}/step-functions/latest/dg/iam-policies-eg-dist-map.html"
 _LAMBDA_ROLE = f"{_DOCS}/lambda/latest/dg/lambda-intro-execution-role.html"
 _LAMBDA_XRAY = f"{_DOCS}/lambda/latest/dg/services-xray.html"
@@ -39,13 +40,15 @@ _SCHEDULE = f"{_DOCS}/scheduler/latest/UserGuide/setting-up.html"
 class Statement:
     """A statement of a role, a trust policy or a resource's policy; names are logical ids without CDK's hash.
 
-    `holder` is the role, or the resource that has the policy; `principal` is empty in a role's policy.
+    `holder` is the role, or the resource that has the policy; `principal` is empty in a role's policy. A condition is
+    `<operator> <key> <value>`.
     """
 
     holder: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     principal: str = ""
+    conditions: tuple[str, ...] = ()
 
 
 def _function(name: str) -> dict[Statement, str]:
@@ -60,18 +63,35 @@ def _function(name: str) -> dict[Statement, str]:
 _RESULTS = "${WorkflowResults.Arn}"
 _NOAA = "arn:${AWS::Partition}:s3:::noaa-gsod-pds"
 _OWN = "arn:${AWS::Partition}:s3:::own-bucket"
-_STATES = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
+_PLACE = "${AWS::Region}:${AWS::AccountId}"
+_STATES = f"arn:${{AWS::Partition}}:states:{_PLACE}"
 _EXECUTION = f"{_STATES}:execution:${{6 of ${{WorkflowStateMachine}} by :}}"
 _MACHINE = "WorkflowStateMachineRole"
 _INVOKE = ("lambda:InvokeFunction",)
+_PUBLISH = ("sns:Publish",)
+_OF_ACCOUNT = "StringEquals aws:SourceAccount ${AWS::AccountId}"
+_WITHOUT_TLS = ("Bool aws:SecureTransport false",)
 _USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey*")
 
 IN_BOTH: dict[Statement, str] = {
     **_function("Analyze"),
     **_function("Reduce"),
     Statement("WorkflowReduceRole", ("s3:GetObject",), (f"{_RESULTS}/runs/*/map/*",)): EXERCISED,
-    Statement("WorkflowReduceRole", ("s3:PutObject",), (f"{_RESULTS}/runs/*",)): EXERCISED,
-    Statement(_MACHINE, ("sts:AssumeRole",), (), "states.amazonaws.com"): _MACHINE_ROLE,
+    Statement(
+        "WorkflowReduceRole",
+        ("s3:PutObject",),
+        tuple(
+            f"{_RESULTS}/runs/*/{name}"
+            for name in ("stations.csv", "stations.geojson", "rejected.csv", "summary.json", "map.html")
+        ),
+    ): EXERCISED,
+    Statement(
+        _MACHINE,
+        ("sts:AssumeRole",),
+        (),
+        "states.amazonaws.com",
+        (f"ArnLike aws:SourceArn {_STATES}:stateMachine:*", _OF_ACCOUNT),
+    ): _MACHINE_ROLE,
     Statement(_MACHINE, _INVOKE, ("${WorkflowAnalyze.Arn}",)): EXERCISED,
     Statement(_MACHINE, _INVOKE, ("${WorkflowReduce.Arn}",)): EXERCISED,
     Statement(
@@ -106,12 +126,24 @@ IN_BOTH: dict[Statement, str] = {
         ),
         ("*",),
     ): _MACHINE_XRAY,
-    Statement("WorkflowResultsPolicy", ("s3:*",), (_RESULTS, f"{_RESULTS}/*"), "Deny *"): _TLS_BUCKET,
-    Statement("AlarmTopicPolicy", ("sns:Publish",), ("${AlarmTopic}",), "Deny *"): _TOPIC,
-    Statement("AlarmTopicPolicy", ("sns:Publish",), ("${AlarmTopic}",), "cloudwatch.amazonaws.com"): _ALARM,
-    Statement("AlarmTopicPolicy", ("sns:Publish",), ("${AlarmTopic}",), "events.amazonaws.com"): _RULE,
+    Statement("WorkflowResultsPolicy", ("s3:*",), (_RESULTS, f"{_RESULTS}/*"), "Deny *", _WITHOUT_TLS): _TLS_BUCKET,
+    Statement("AlarmTopicPolicy", _PUBLISH, ("${AlarmTopic}",), "Deny *", _WITHOUT_TLS): _TOPIC,
+    Statement(
+        "AlarmTopicPolicy",
+        _PUBLISH,
+        ("${AlarmTopic}",),
+        "cloudwatch.amazonaws.com",
+        (f"ArnLike aws:SourceArn arn:${{AWS::Partition}}:cloudwatch:{_PLACE}:alarm:*", _OF_ACCOUNT),
+    ): _ALARM,
+    Statement(
+        "AlarmTopicPolicy",
+        _PUBLISH,
+        ("${AlarmTopic}",),
+        "events.amazonaws.com",
+        (f"ArnLike aws:SourceArn arn:${{AWS::Partition}}:events:{_PLACE}:rule/*",),
+    ): _RULE,
     Statement("AlarmTopicKey", ("kms:*",), ("*",), "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"): _KEY,
-    Statement("AlarmTopicKey", _USE_KEY, ("*",), "cloudwatch.amazonaws.com"): _TOPIC_KEY,
+    Statement("AlarmTopicKey", _USE_KEY, ("*",), "cloudwatch.amazonaws.com", (_OF_ACCOUNT,)): _TOPIC_KEY,
     Statement("AlarmTopicKey", _USE_KEY, ("*",), "events.amazonaws.com"): _TOPIC_KEY,
 }
 
@@ -130,12 +162,24 @@ STATEMENTS: dict[str, dict[Statement, str]] = {
         **IN_BOTH,
         Statement("WorkflowAnalyzeRole", ("s3:GetObject",), (f"{_OWN}/gsod/*",)): EXERCISED,
         Statement("WorkflowAnalyzeRole", ("s3:ListBucket",), (_OWN,)): _GET_OBJECT,
-        Statement(_MACHINE, ("s3:ListBucket",), (_OWN,)): EXERCISED,
+        Statement(
+            "WorkflowAnalyzeRole", ("kms:Decrypt",), ("arn:aws:kms:us-east-1:111111111111:key/own-key",)
+        ): _SOURCE_KEY,
+        Statement(_MACHINE, ("s3:ListBucket",), (_OWN,), conditions=("StringEquals s3:prefix gsod/",)): EXERCISED,
         Statement(
             _MACHINE, ("states:DescribeMapRun",), (f"{_STATES}:mapRun:${{WorkflowStateMachine.Name}}/AnalyzeObjects:*",)
         ): EXERCISED,
         Statement("SchedulerRoleForTarget", ("states:StartExecution",), ("${WorkflowStateMachine}",)): _SCHEDULE,
-        Statement("SchedulerRoleForTarget", ("sts:AssumeRole",), (), "scheduler.amazonaws.com"): _SCHEDULE,
+        Statement(
+            "SchedulerRoleForTarget",
+            ("sts:AssumeRole",),
+            (),
+            "scheduler.amazonaws.com",
+            (
+                _OF_ACCOUNT,
+                f"StringEquals aws:SourceArn arn:${{AWS::Partition}}:scheduler:{_PLACE}:schedule-group/default",
+            ),
+        ): _SCHEDULE,
         # CDK's own, which empties the bucket on `cdk destroy`.
         Statement(
             "CustomS3AutoDeleteObjectsCustomResourceProviderRole", ("sts:AssumeRole",), (), "lambda.amazonaws.com"
@@ -179,6 +223,7 @@ def every_statement(template: dict[str, Any]) -> Iterator[tuple[Statement, Place
 
 def _statement(holder: str, statement: dict[str, Any]) -> Statement:
     text = shown(statement)
+    assert set(text) <= {"Sid", "Effect", "Action", "Resource", "Principal", "Condition"}
     principal = text.get("Principal", "")
     if isinstance(principal, dict):
         (principal,) = principal.values()
@@ -187,6 +232,14 @@ def _statement(holder: str, statement: dict[str, Any]) -> Statement:
         tuple(sorted(_listed(text["Action"]))),
         tuple(_without_hash(resource) for resource in _listed(text.get("Resource", []))),
         _without_hash(f"Deny {principal}" if text["Effect"] == "Deny" else principal),
+        tuple(
+            sorted(
+                f"{operator} {key} {_without_hash(value)}"
+                for operator, keys in text.get("Condition", {}).items()
+                for key, values in keys.items()
+                for value in _listed(values)
+            )
+        ),
     )
 
 
@@ -195,4 +248,5 @@ def _listed(value: str | list[str]) -> list[str]:
 
 
 def _without_hash(text: str) -> str:
-    return re.sub(r"(?<=[A-Za-z])(?:9b648f4D60F6B8|[0-9A-F]{8})\b", "", text)
+    # CDK's scheduler target puts a hash of its own into the id of its role, before the one of every logical id.
+    return re.sub(r"(?:(?<=SchedulerRoleForTarget)[0-9a-f]{6}|(?<=[A-Za-z]))[0-9A-F]{8}\b", "", text)

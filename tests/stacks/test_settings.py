@@ -14,6 +14,7 @@ from stacks.settings import RETENTION, Settings, SettingsError, SourceSetting
 from tests.cdk import make_app, only, template_of
 
 ROOT = Path(__file__).resolve().parents[2]
+KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 THIS_YEAR = datetime.now(tz=UTC).year
 
 
@@ -46,6 +47,8 @@ GOOD_VALUES: list[tuple[str, Any, Any]] = [
     ("source", "s3://my-bucket", SourceSetting(bucket="my-bucket", prefix="")),
     ("source", "s3://my-bucket/", SourceSetting(bucket="my-bucket", prefix="")),
     ("source", "s3://my.bucket/a/b/", SourceSetting(bucket="my.bucket", prefix="a/b/")),
+    ("source", "s3://192.168.1.1.example/", SourceSetting(bucket="192.168.1.1.example", prefix="")),
+    ("source", "s3://my-bucket/o'brien/", SourceSetting(bucket="my-bucket", prefix="o'brien/")),
     ("sample", "true", True),
     ("sample", False, False),
     ("years", "2024", (2024,)),
@@ -66,6 +69,9 @@ GOOD_VALUES: list[tuple[str, Any, Any]] = [
     ("alarm_email", "oncall@example.com", "oncall@example.com"),
     ("schedule", "rate(1 day)", "rate(1 day)"),
     ("schedule", "cron(0 4 ? * SUN *)", "cron(0 4 ? * SUN *)"),
+    ("schedule", "cron(0/15 8-18 ? JAN,JUL MON-FRI 2026-2030)", "cron(0/15 8-18 ? JAN,JUL MON-FRI 2026-2030)"),
+    ("schedule", "cron(0 4 LW * ? *)", "cron(0 4 LW * ? *)"),
+    ("schedule", "cron(0 4 ? * 6#3 *)", "cron(0 4 ? * 6#3 *)"),
 ]
 
 
@@ -79,6 +85,19 @@ def test_should_know_the_region_of_ones_own_source() -> None:
     assert settings.source_region == "us-gov-west-1"
 
 
+def test_should_know_the_key_of_ones_own_source() -> None:
+    settings = Settings.from_context({"source": "s3://my-bucket/", "source_key_arn": KEY})
+    assert settings.source_key_arn == KEY
+
+
+@pytest.mark.parametrize(
+    "key", ["alias/mine", KEY.replace("key/", "alias/"), KEY.replace("111111111111", "1"), KEY.removeprefix("arn:")]
+)
+def test_should_refuse_what_is_no_keys_arn(key: str) -> None:
+    with pytest.raises(SettingsError, match=r"^source_key_arn is .*; allowed: a KMS key's ARN"):
+        Settings.from_context({"source": "s3://my-bucket/", "source_key_arn": key})
+
+
 def test_should_leave_cdks_own_context_alone() -> None:
     context = {"@aws-cdk/core:flag": True, "aws:cdk:bundling-stacks": ["**"], "availability-zones:account=1": []}
     assert Settings.from_context(context) == Settings()
@@ -89,6 +108,10 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("source", "s3://my-bucket/prefix", "s3://bucket/prefix/"),
     ("source", "s3://My_Bucket/", "s3://bucket/"),
     ("source", 7, "noaa"),
+    *(
+        ("source", f"s3://{name}/", "s3://bucket/")
+        for name in ("a..b", "a.-b", "192.168.1.1", "xn--a", "ab", "a" * 64, "-ab", "a-s3alias", "a--ol-s3", "a b")
+    ),
     ("sample", "yes", "true, false"),
     ("sample", 1, "true, false"),
     ("years", "1928", f"from 1929 to {THIS_YEAR}"),
@@ -115,6 +138,10 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("alarm_email", "oncall", "an e-mail address"),
     ("schedule", "daily", "rate(7 days)"),
     ("schedule", "cron(0 4 * * *)", "six fields"),
+    ("schedule", "cron(x x x x x x)", "six fields"),
+    ("schedule", "cron(0 4 * * * *)", "six fields"),
+    ("schedule", "cron(0 4 ? * ? *)", "six fields"),
+    ("schedule", "cron(0 4 ? * SUNDAY *)", "six fields"),
 ]
 
 
@@ -134,6 +161,8 @@ def test_should_refuse_settings_that_do_not_go_together() -> None:
         SettingsError, match=r"^source_region is 'eu-west-1'; allowed: with a source of your own only\."
     ):
         Settings.from_context({"source_region": "eu-west-1"})
+    with pytest.raises(SettingsError, match=r"^source_key_arn is 'arn:.*'; allowed: with a source of your own only\."):
+        Settings.from_context({"source_key_arn": KEY})
     with pytest.raises(SettingsError, match=r"^years is \[2024\]; allowed: with the source noaa only"):
         Settings.from_context({"source": "s3://my-bucket/", "years": "2024"})
 
