@@ -33,12 +33,14 @@ def without(statement: Statement, cloud: LocalCloud, assembly: Path, account: st
     document = iam.get_role_policy(**names)["PolicyDocument"]
     less = [one for index, one in enumerate(document["Statement"]) if index != place.index]
     assert len(less) == len(document["Statement"]) - 1
-    if less:
-        iam.put_role_policy(**names, PolicyDocument=json.dumps(document | {"Statement": less}))
-    else:
-        iam.delete_role_policy(**names)
-    yield
-    iam.put_role_policy(**names, PolicyDocument=json.dumps(document))
+    try:
+        if less:
+            iam.put_role_policy(**names, PolicyDocument=json.dumps(document | {"Statement": less}))
+        else:
+            iam.delete_role_policy(**names)
+        yield
+    finally:
+        iam.put_role_policy(**names, PolicyDocument=json.dumps(document))
 
 
 @contextmanager
@@ -47,15 +49,22 @@ def no_retries(cloud: LocalCloud, state_machine_arn: str) -> Iterator[None]:
     sfn = cloud.client("stepfunctions", account=state_machine_arn.split(":")[4])
     definition = sfn.describe_state_machine(stateMachineArn=state_machine_arn)["definition"]
     impatient = json.dumps(_without_retries(json.loads(definition)))
-    sfn.update_state_machine(stateMachineArn=state_machine_arn, definition=impatient)
-    yield
-    sfn.update_state_machine(stateMachineArn=state_machine_arn, definition=definition)
+    try:
+        sfn.update_state_machine(stateMachineArn=state_machine_arn, definition=impatient)
+        yield
+    finally:
+        sfn.update_state_machine(stateMachineArn=state_machine_arn, definition=definition)
 
 
 def _without_retries(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_retries(item) for key, item in value.items() if key != "Retry"}
     return [_without_retries(item) for item in value] if isinstance(value, list) else value
+
+
+def assert_denied(statement: Statement, told: str) -> None:
+    """`told`, all that an execution said, names one of the statement's own actions as not allowed."""
+    assert any(f"not authorized to perform: {action} " in told for action in statement.actions), told[:2000]
 
 
 def name_of(statement: Statement) -> str:

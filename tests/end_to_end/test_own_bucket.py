@@ -13,7 +13,7 @@ import pytest
 
 from demo.run import ROOT, STACK
 from demo.sample import sample_objects
-from tests.end_to_end.permissions import name_of, no_retries, without
+from tests.end_to_end.permissions import assert_denied, name_of, no_retries, without
 from tests.stacks.iam_statements import EXERCISED, STATEMENTS, Statement
 
 if TYPE_CHECKING:
@@ -123,5 +123,4 @@ def test_should_end_in_access_denied_without(impatient: OwnBucketApp, statement:
         result = impatient.run()
     assert result.status == "FAILED"
     # A child's error stands in the files of its map run.
-    told = f"{result.error} {result.cause} {impatient.files_of(result)}"
-    assert any(f"not authorized to perform: {action} " in told for action in statement.actions), told[:2000]
+    assert_denied(statement, f"{result.error} {result.cause} {impatient.files_of(result)}")

@@ -8,7 +8,7 @@ import pytest
 
 from constructs_lib.local.endpoint import DEFAULT_ACCOUNT
 from demo.sample import sample_objects
-from tests.end_to_end.permissions import name_of, no_retries, without
+from tests.end_to_end.permissions import assert_denied, name_of, no_retries, without
 from tests.stacks.iam_statements import EXERCISED, STATEMENTS, Statement
 
 if TYPE_CHECKING:
@@ -40,4 +40,4 @@ def test_should_end_in_access_denied_without(app: WindSpeedApp, statement: State
     assert run.result.status == "FAILED"
     # A child's error stands in the files of its map run.
     told = f"{run.result.error} {run.result.cause} " + b" ".join(run.files.values()).decode()
-    assert "AccessDenied" in told or "not authorized" in told, told[:2000]
+    assert_denied(statement, told)
