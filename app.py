@@ -22,21 +22,24 @@ def build(app: App) -> WindSpeedStack:
     return WindSpeedStack(app, "WindSpeed", settings=settings, env=env)
 
 
-def main() -> None:
-    """Synthesize; a wrong setting is one line on stderr and exit code 2."""
-    app = App()
+def main(app: App) -> int:
+    """Synthesize; return the exit code. A wrong setting is 2, what CDK or cdk-nag refuses is 1: one line on stderr."""
     try:
         build(app)
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+        app.synth()
     except ValueError as error:
-        sys.exit(_fail(error))
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    app.synth()
+        return _fail(error, 2)
+    except RuntimeError as error:
+        # What jsii makes of every error of CDK's own; cdk-nag's findings stand on stderr by then.
+        return _fail(error, 1)
+    return 0
 
 
-def _fail(error: ValueError) -> int:
-    print(f"error: {error}", file=sys.stderr)
-    return 2
+def _fail(error: Exception, code: int) -> int:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(App()))

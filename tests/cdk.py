@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import App
@@ -20,6 +23,16 @@ JsonObject = dict[str, Any]
 def make_app(context: Mapping[str, object] | None = None) -> App:
     """An app without CDK's template validation, which takes a second; one test of the whole app has it."""
     return App(builtin_cloud_formation_validation=False, context=context)
+
+
+def process_environment(out: Path) -> dict[str, str]:
+    """Of an app in a process of its own that synthesizes into `out`: no AWS account within reach, nothing validated."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
+    node = Path(sys.executable).parent / "node"
+    if node.exists():
+        # As `make` has it: for a Node that is too old, jsii prints a banner on stderr.
+        environment["JSII_NODE"] = str(node)
+    return environment | {"CDK_OUTDIR": str(out), "CDK_VALIDATION": "false", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def template_of(stack: Stack) -> JsonObject:

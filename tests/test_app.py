@@ -1,66 +1,67 @@
-"""The app as the CDK CLI runs it: a process of its own, with CDK's template validation and cdk-nag on."""
+"""The app as the CDK CLI runs it, with cdk-nag on; once as a process of its own, and with CDK's template validation."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from aws_cdk import aws_s3 as s3
+
+import app
+from tests.cdk import make_app, process_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable
+
+    from aws_cdk import Stack
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run_app(
-    out: Path,
-    context: Mapping[str, object],
-    *,
-    validation: bool = False,
-    region: str | None = None,
-    arguments: Sequence[str] = ("app.py",),
-) -> subprocess.CompletedProcess[str]:
-    """`python app.py` with `context`, no AWS account within reach."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
-    environment |= {
-        "CDK_OUTDIR": str(out),
-        "CDK_CONTEXT_JSON": json.dumps(dict(context)),
-        "CDK_VALIDATION": str(validation).lower(),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    if region is not None:
-        environment |= {"CDK_DEFAULT_ACCOUNT": "111111111111", "CDK_DEFAULT_REGION": region}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-
-
 def test_should_synthesize_without_an_account(tmp_path: Path) -> None:
-    done = run_app(tmp_path, {}, validation=True)
-    assert done.returncode == 0, done.stderr
+    environment = process_environment(tmp_path) | {"CDK_VALIDATION": "true"}
+    command = [sys.executable, "app.py"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "WindSpeed.template.json").exists()
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["artifacts"]["WindSpeed"]["environment"] == "aws://unknown-account/unknown-region"
 
 
-def test_should_fail_on_a_finding_of_cdk_nag(tmp_path: Path) -> None:
-    script = """
-import app
-from aws_cdk import aws_s3
-build = app.build
-def build_with_an_open_bucket(root):
-    aws_s3.Bucket(build(root), "Open")
-app.build = build_with_an_open_bucket
-app.main()
-"""
-    done = run_app(tmp_path, {}, arguments=["-c", script])
-    assert done.returncode == 1
-    assert "AwsSolutions-S10" in done.stdout + done.stderr
+@pytest.fixture
+def build_also(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Stack], object]], None]:
+    """Let the app's stack have one thing more."""
+
+    def also(add: Callable[[Stack], object]) -> None:
+        build = app.build
+        monkeypatch.setattr(app, "build", lambda root: add(build(root)))
+
+    return also
+
+
+def test_should_fail_on_a_finding_of_cdk_nag(
+    build_also: Callable[[Callable[[Stack], object]], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    build_also(lambda stack: s3.Bucket(stack, "Open"))
+    assert app.main(make_app()) == 1
+    told = capfd.readouterr().err
+    assert "AwsSolutions-S10" in told
+    assert "Traceback" not in told
+
+
+def test_should_say_in_one_line_what_cdk_refuses(
+    build_also: Callable[[Callable[[Stack], object]], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    build_also(lambda stack: s3.Bucket.from_bucket_name(stack, "Wrong", "a..b"))
+    assert app.main(make_app()) == 1
+    told = capfd.readouterr().err
+    assert told.startswith("error: ")
+    assert "Invalid S3 bucket name (value: a..b) Bucket name must not" in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -77,13 +78,20 @@ app.main()
     ids=["value", "key", "region"],
 )
 def test_should_refuse_a_wrong_setting_in_one_line(
-    tmp_path: Path, context: dict[str, object], region: str | None, message: str
+    context: dict[str, object],
+    region: str | None,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    done = run_app(tmp_path, context, region=region)
-    assert done.returncode == 2
-    assert done.stderr.startswith(message)
-    assert done.stderr.count("\n") == 1
-    assert done.stdout == ""
+    if region is not None:
+        monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "111111111111")
+        monkeypatch.setenv("CDK_DEFAULT_REGION", region)
+    assert app.main(make_app(context)) == 2
+    told = capfd.readouterr()
+    assert told.err.startswith(message)
+    assert told.err.count("\n") == 1
+    assert told.out == ""
 
 
 def test_should_load_no_jsii_for_the_package_alone() -> None:

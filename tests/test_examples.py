@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from jsonata import Jsonata
 
 from constructs_lib.assembly import Assembly
-from tests.cdk import expressions_in
+from tests.cdk import expressions_in, process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,12 +38,7 @@ def test_should_synthesize(example: Path, tmp_path: Path) -> None:
 
 
 def run(example: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
-    environment |= {
-        "CDK_OUTDIR": str(out),
-        "CDK_VALIDATION": "false",
-        "PYTHONPATH": str(example.parents[2]),
-    }
+    environment = process_environment(out) | {"PYTHONPATH": str(example.parents[2])}
     command = [sys.executable, str(example)]
     return subprocess.run(command, cwd=out, env=environment, capture_output=True, text=True, check=False)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
+
+from tests.cdk import process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,8 +98,9 @@ def test_should_carry_the_handlers_and_nothing_that_is_not_for_users(wheel: Path
 def test_should_synthesize_a_small_app_from_another_folder(site_packages: Path, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
     python = site_packages.parents[2] / "bin" / "python"
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "JSII_NODE", "TMPDIR") if key in os.environ}
-    environment = kept | {"CDK_OUTDIR": str(tmp_path / "cdk.out")}
+    ours = process_environment(tmp_path / "cdk.out")
+    kept = ("PATH", "HOME", "JSII_NODE", "TMPDIR", "CDK_OUTDIR", "CDK_VALIDATION")
+    environment = {key: ours[key] for key in kept if key in ours}
     command = [str(python), "app.py"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

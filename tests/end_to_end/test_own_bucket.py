@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pytest
 
 from demo.run import ROOT, STACK
 from demo.sample import sample_objects
+from tests.cdk import process_environment
 from tests.end_to_end.permissions import assert_denied, name_of, no_retries, without
 from tests.stacks.iam_statements import EXERCISED, STATEMENTS, Statement
 
@@ -58,11 +58,8 @@ class OwnBucketApp:
 @pytest.fixture(scope="module")
 def app(cloud: LocalCloud, cdk: Path, tmp_path_factory: pytest.TempPathFactory) -> OwnBucketApp:
     assembly = tmp_path_factory.mktemp("own_bucket") / "cdk.out"
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
-    environment |= {
-        "CDK_OUTDIR": str(assembly),
+    environment = process_environment(assembly) | {
         "CDK_CONTEXT_JSON": json.dumps({"source": f"s3://{BUCKET}/{PREFIX}", "batch_size": 4}),
-        "CDK_VALIDATION": "false",
         "CDK_DEFAULT_ACCOUNT": ACCOUNT,
         "CDK_DEFAULT_REGION": "us-east-1",
     }
