@@ -220,9 +220,9 @@ async def _serve(
     ready(server.sockets[0].getsockname()[1])
     await stop.wait()
     server.close()
-    for connection in connections:
-        connection.transport.abort()
-    while connections:
+    while connections:  # one accepted just before may come up late
+        for connection in connections:
+            connection.transport.abort()
         await asyncio.sleep(0)
 
 
