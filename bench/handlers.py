@@ -82,9 +82,9 @@ def sequential_job() -> Callable[[], object]:
 
 def analyze_job() -> Callable[[], object]:
     """Read the same objects with the handler."""
-    from lambdas.wind_speed import analyze, s3
+    from lambdas.wind_speed import analyze
 
-    s3.client()
+    analyze._reader(_BUCKET)
 
     def run() -> list[int]:
         result = analyze.handler({"Items": [{"key": key} for key in _object_keys()]}, None)

@@ -105,15 +105,15 @@ def analyze(reader: s3.Reader, keys: list[str]) -> Result:
 
 
 def _outcomes(reader: s3.Reader, keys: list[str]) -> Iterator[tuple[gsod.Station, int] | str]:
-    """Yield the outcome of each key, in their order; raises TransientS3Error when that takes too long."""
-    pool, wait = ThreadPoolExecutor(s3.THREADS), True
+    """Yield the outcome of each key, in their order; raise TransientS3Error when that takes too long."""
+    pool = ThreadPoolExecutor(s3.THREADS)
     try:
         yield from pool.map(lambda key: _outcome(reader, key), keys, timeout=_SECONDS)
     except TimeoutError:
-        wait = False  # not for those that S3 holds up
         raise s3.TransientS3Error(f"{len(keys)} objects were not read within {_SECONDS} s") from None
     finally:
-        pool.shutdown(wait=wait, cancel_futures=True)
+        # An error waits for no thread: each ends with its one object, be it during the next batch.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _outcome(reader: s3.Reader, key: str) -> tuple[gsod.Station, int] | str:

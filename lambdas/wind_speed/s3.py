@@ -1,7 +1,7 @@
 """S3 for the wind-speed functions: the SDK, with its two costly spots kept light, and one error worth a retry.
 
 `TransientS3Error` stands for what may go away by itself: throttling, server errors and broken connections that
-outlast the SDK's own eight attempts. The state machine retries a function by that name. All other errors are raised as
+outlast the SDK's own attempts. The state machine retries a function by that name. All other errors are raised as
 they are.
 """
 
@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 # A GET takes about 20 ms and half a millisecond of CPU: with more threads they would wait for the CPU, not for S3.
 THREADS = 32
 
+# An attempt more doubles what the SDK may wait: 15 s in all for 5 attempts, 71 s for 8. A listing or a result file is
+# worth that. One of a batch's many objects isn't: the batch has 40 s, then Step Functions does the waiting. Measured on
+# batches of 500 whose GETs S3 throttles at random: at a fifth of them, none fails with 5 attempts, and they take up to
+# 12 s; at a third, two of five fail after 7 to 13 s (with 4 attempts all, with 8 none, but they take up to 23 s).
+_ATTEMPTS = 8
+_READER_ATTEMPTS = 5
+
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 20
 _LINES_CHUNK = 1024 * 1024
@@ -60,20 +67,20 @@ def _session() -> botocore.session.Session:
     return botocore.session.get_session()
 
 
-def client() -> S3Client:
-    """Return this process's S3 client, made by the first call and shared by all threads."""
+def client(attempts: int = _ATTEMPTS) -> S3Client:
+    """Return this process's S3 client of so many attempts, made by the first call and shared by all threads."""
     # Making one isn't safe from several threads at once, which is how the years of an index are listed.
     with _CLIENT_LOCK:
-        return _client()
+        return _client(attempts)
 
 
 @cache
-def _client() -> S3Client:
+def _client(attempts: int) -> S3Client:
     config = Config(
         max_pool_connections=THREADS,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 8},
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
     s3 = boto3.Session(botocore_session=_session()).client("s3", config=config)
     s3.meta.events.register("before-parse.s3.ListObjectsV2", _take_keys)
@@ -158,14 +165,17 @@ class Reader:
     another thread's wait. So only the first GET goes through the SDK, which finds endpoint, Region and redirects. The
     others are signed by the SDK's signer and sent over connections of our own: a third of the time. Whatever isn't a
     plain success is asked again through the SDK, which knows how to retry and names the errors.
+
+    No call waits for the answer to another, so that an object which S3 holds up holds up no other.
     """
 
     def __init__(self, bucket: str, max_bytes: int) -> None:
         self._bucket = bucket
         self._max_bytes = max_bytes
+        self._client = client(_READER_ATTEMPTS)
         self._endpoint: _Endpoint | None = None
-        self._learned = False
-        self._learning = threading.Lock()
+        self._first = threading.Lock()  # taken by the first call, for good
+        self._signed = threading.Event()  # the first GET was, or never will be
         self._idle: deque[HTTPConnection] = deque(maxlen=THREADS)
 
     def read(self, key: str) -> bytes:
@@ -174,28 +184,31 @@ class Reader:
         Raises UnavailableObjectError when it doesn't exist, is archived or is larger than `max_bytes`;
         TransientS3Error; and the SDK's ClientError for the rest, such as AccessDenied.
         """
-        with self._learning:
-            if not self._learned:
-                return self._learn(key)
+        if self._first.acquire(blocking=False):
+            return self._read_and_learn(key)
+        self._signed.wait()
         body = None if self._endpoint is None else self._read_directly(self._endpoint, key)
         return self._read_by_sdk(key) if body is None else body
 
-    def _learn(self, key: str) -> bytes:
-        sent: dict[str, str] = {}
+    def _read_and_learn(self, key: str) -> bytes:
+        """Read an object by the SDK, and note where it goes: before it goes there, and again if S3 redirects it."""
+        thread = threading.get_ident()
 
         def note(request: AWSRequest, region_name: str, **_: object) -> None:
-            sent.update(url=str(request.url), region=region_name)
+            if threading.get_ident() != thread:
+                return  # the SDK reads another object meanwhile
+            url = str(request.url).removesuffix(_quoted(key))
+            # A proxy is the SDK's business, too.
+            if url.endswith("/") and not get_environ_proxies(url):
+                self._endpoint = _Endpoint(url, region_name, _connector(url))
+            self._signed.set()
 
-        client().meta.events.register("before-sign.s3.GetObject", note)
+        self._client.meta.events.register("before-sign.s3.GetObject", note)
         try:
             return self._read_by_sdk(key)
         finally:
-            client().meta.events.unregister("before-sign.s3.GetObject", note)
-            url = sent.get("url", "").removesuffix(_quoted(key))
-            # A proxy is the SDK's business, too.
-            if url.endswith("/") and not get_environ_proxies(url):
-                self._endpoint = _Endpoint(url, sent["region"], _connector(url))
-            self._learned = True
+            self._client.meta.events.unregister("before-sign.s3.GetObject", note)
+            self._signed.set()
 
     def _read_directly(self, endpoint: _Endpoint, key: str) -> bytes | None:
         """Return the body, or None for any other answer than an object."""
@@ -226,7 +239,7 @@ class Reader:
     def _read_by_sdk(self, key: str) -> bytes:
         with transient_errors():
             try:
-                response = client().get_object(Bucket=self._bucket, Key=key)
+                response = self._client.get_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code == "NoSuchKey":

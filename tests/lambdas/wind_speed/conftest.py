@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     with S3Server({"source": {}, "results": {}}) as running:
         use(running, monkeypatch)
         yield running
+        # A batch that fails leaves threads behind.
+        for thread in threading.enumerate():
+            if thread.name.startswith("ThreadPoolExecutor"):
+                thread.join()
     forget()
 
 

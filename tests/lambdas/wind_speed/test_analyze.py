@@ -7,6 +7,8 @@ import json
 import logging
 import ssl
 import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +26,7 @@ from tests.lambdas.wind_speed.observations import HEADER, PNG, row, year_of
 from tests.lambdas.wind_speed.observations import gsod as gsod_object
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 KEYS = ["2023/1.csv", "2024/1.csv", "2024/2.csv"]
@@ -102,7 +105,7 @@ def test_should_read_objects_past_the_first_without_the_sdk(observed: S3Server) 
     run(*KEYS)
     run(*KEYS)
 
-    assert [agent.partition("/")[0] for agent in observed.store.user_agents] == ["Boto3", *[""] * 5]
+    assert sorted(agent.partition("/")[0] for agent in observed.store.user_agents) == [*[""] * 5, "Boto3"]
 
 
 @pytest.mark.parametrize("key", ["2024/å b+c?&#%25;=.csv", "2024/a//../b.csv", "2024/~(!)'*.csv"])
@@ -153,18 +156,83 @@ def test_should_ask_for_a_retry_when_s3_cannot_be_reached(observed: S3Server, mo
         run(*KEYS)
 
 
-def test_should_ask_for_a_retry_when_s3_holds_a_batch_up(observed: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    over = threading.Event()
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: over.wait(60))  # the SDK's waits between its attempts
-    monkeypatch.setattr(analyze, "_SECONDS", 0.5)
-    observed.store.faults[KEYS[2]] = Fault()
+@pytest.fixture
+def over(observed: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """An event for which the SDK waits between its attempts: until the test's end, or for 5 s."""
+    event = threading.Event()
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: event.wait(5))
+    yield event
+    event.set()  # before the server waits for the threads
 
-    with pytest.raises(s3.TransientS3Error, match=r"3 objects were not read within 0\.5 s"):
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """What happens in here takes much less than the SDK's waits."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < 2.5
+
+
+@pytest.mark.usefixtures("over")
+@pytest.mark.parametrize("place", [0, 2])
+def test_should_ask_for_a_retry_when_s3_holds_a_batch_up(
+    observed: S3Server, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    monkeypatch.setattr(analyze, "_SECONDS", 0.5)
+    observed.store.faults[KEYS[place]] = Fault()
+
+    with at_once(), pytest.raises(s3.TransientS3Error, match=r"3 objects were not read within 0\.5 s"):
         run(*KEYS)
-    over.set()
-    for thread in threading.enumerate():
-        if thread.name.startswith("ThreadPoolExecutor"):
-            thread.join()  # the next test's server is another
+
+
+def test_should_fail_a_batch_without_waiting_for_its_other_objects(
+    observed: S3Server, monkeypatch: pytest.MonkeyPatch, over: threading.Event
+) -> None:
+    held, read = threading.Event(), s3.Reader.read
+
+    def read_in_turn(reader: s3.Reader, key: str) -> bytes:
+        if key == KEYS[0]:
+            assert held.wait(5)  # until the other object's thread is busy
+        return read(reader, key)
+
+    def sleep(_: float) -> None:
+        held.set()
+        over.wait(5)
+
+    monkeypatch.setattr(s3.Reader, "read", read_in_turn)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", sleep)
+    observed.store.faults |= {KEYS[0]: Fault(403, "AccessDenied"), KEYS[2]: Fault()}
+
+    with at_once(), pytest.raises(ClientError, match="AccessDenied"):
+        run(*KEYS)
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_should_read_the_next_batch_while_s3_holds_up_an_object_of_the_last(
+    observed: S3Server, monkeypatch: pytest.MonkeyPatch, over: threading.Event, place: int
+) -> None:
+    """A thread outlives its batch when Lambda freezes the process, and goes on when the next batch comes."""
+    monkeypatch.setattr(analyze, "_SECONDS", 0.5)
+    observed.store.faults[KEYS[place]] = Fault()
+    with pytest.raises(s3.TransientS3Error):
+        run(*KEYS)
+    observed.store.faults.clear()
+
+    with at_once():
+        assert run(*KEYS)["analysed"] == 3
+    assert not over.is_set()
+
+
+def test_should_leave_long_waits_to_step_functions(observed: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waits.append)
+    observed.store.faults[KEYS[0]] = Fault()
+
+    with pytest.raises(s3.TransientS3Error):
+        run(KEYS[0])
+    longest = [2**number for number in range(len(waits))]  # the SDK draws its waits between 0 and these
+    assert all(wait <= most for wait, most in zip(waits, longest, strict=True))
+    assert 1 <= sum(longest) <= analyze._SECONDS / 2
 
 
 @pytest.mark.parametrize("place", [0, 2])
@@ -217,7 +285,7 @@ def test_should_read_over_tls_from_whom_the_sdk_trusts(
         monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
 
         assert run(*["2024/1.csv"] * 3)["analysed"] == 3
-        assert secure.store.user_agents[1:] == ["", ""]
+        assert secure.store.user_agents.count("") == 2
 
 
 def worst_objects(count: int) -> dict[str, bytes]:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.s3_server import Fault
 from lambdas.wind_speed import s3
 
 if TYPE_CHECKING:
@@ -20,6 +23,33 @@ def test_should_not_read_more_than_asked_for(server: S3Server) -> None:
     assert len(reader.read("small")) == 1024 * 1024
 
 
+def test_should_read_without_the_sdk_as_soon_as_it_signed_a_get(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first object is throttled for as long as the others are read."""
+    held, over = threading.Event(), threading.Event()
+
+    def sleep(_: float) -> None:
+        held.set()
+        over.wait(5)
+
+    monkeypatch.setattr("botocore.endpoint.time.sleep", sleep)
+    server.store.buckets["source"] = {"first": b"1", "second": b"2", "copy/first": b"3", "copy/second": b"4"}
+    server.store.faults |= {"first": Fault(times=1), "copy/first": Fault(times=1)}
+    reader = s3.Reader("source", 1024)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(reader.read, "first")
+        assert held.wait(5)
+        assert reader.read("second") == b"2"
+        assert reader.read("copy/first") == b"3"  # by the SDK, after all
+        assert reader.read("second") == b"2"
+        assert not first.done()
+        over.set()
+        assert first.result() == b"1"
+    assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Boto3", "", "", "Boto3", "", "Boto3"]
+
+
 def test_should_do_as_the_sdk_does_behind_a_proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy is the server itself: it is asked for whole addresses, which only the SDK does."""
     server.store.buckets["source"] = {"key": b"body"}
@@ -32,8 +62,6 @@ def test_should_do_as_the_sdk_does_behind_a_proxy(server: S3Server, monkeypatch:
 
 
 def test_should_make_one_client_for_all_threads(server: S3Server) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(8) as pool:
         clients = list(pool.map(lambda _: s3.client(), range(8)))
 
