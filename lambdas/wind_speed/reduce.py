@@ -37,6 +37,10 @@ class CountMismatch(Exception):  # noqa: N818 - the name that users see as the e
     """The objects listed aren't those analysed, rejected and failed: some were lost or counted twice."""
 
 
+class MissingInput(Exception):  # noqa: N818 - as above
+    """A child execution failed, and the map's result file leaves out which objects it had."""
+
+
 class Manifest(TypedDict):
     """Where the map's result writer put its manifest."""
 
@@ -79,7 +83,13 @@ class Totals:
         self.rejected += [(key, intern(reason)) for key, reason in result["rejected"]]
 
     def add_failed(self, execution: dict[str, Any]) -> None:
-        """Add the objects of a child execution that didn't succeed, or never started."""
+        """Add the objects of a child execution that didn't succeed, or never started; raises MissingInput."""
+        if "Input" not in execution:
+            name = execution.get("ExecutionArn") or execution.get("Name") or "A child execution"
+            raise MissingInput(
+                f"{name} didn't succeed, and the map's result file leaves out its input (InputDetails.Included is"
+                " false): the objects lost with it can't be named or counted."
+            )
         error = execution.get("Error") or execution.get("Status") or "unknown"
         reason = intern(gsod.clip(f"failed: {error}", gsod.MAX_REASON_BYTES))
         self.failed += [(item["key"], reason) for item in json.loads(execution["Input"])["Items"]]
@@ -88,7 +98,7 @@ class Totals:
 def handler(event: Event, context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes both
     """Write the result files under `prefix` of RESULTS_BUCKET; return where they are, and the summary.
 
-    Raises CountMismatch before it writes anything.
+    Raises CountMismatch or MissingInput before it writes anything.
     """
     totals = collect(event["manifest"])
     listed, lost = int(event["objects_listed"]), len(totals.rejected) + len(totals.failed)

@@ -204,6 +204,21 @@ def test_should_count_failed_and_pending_children_as_failed_objects(server: S3Se
     )
 
 
+@pytest.mark.parametrize("status", ["FAILED", "PENDING"])
+def test_should_say_which_child_has_no_input(server: S3Server, status: str) -> None:
+    arn = "arn:aws:states:us-east-1:111111111111:express:WindSpeed/AnalyzeObjects:id:child"
+    bare = {"ExecutionArn": arn, "Name": "child", "Status": status, "InputDetails": {"Included": False}}
+    put(server, SUCCEEDED=[lines(FIRST, SECOND)], **{status: [lines(child(status, "2024/1.csv"), bare)]})
+
+    with pytest.raises(reduce.MissingInput) as error:
+        run(objects_listed=6)
+    assert str(error.value) == (
+        f"{arn} didn't succeed, and the map's result file leaves out its input (InputDetails.Included is false): "
+        "the objects lost with it can't be named or counted."
+    )
+    assert "runs/one/stations.csv" not in server.store.buckets["results"]
+
+
 def test_should_pass_over_blank_lines_and_empty_files(server: S3Server) -> None:
     put(server, SUCCEEDED=[lines(FIRST) + b"\n", b"", lines(SECOND)], FAILED=[b"", b"[]"], PENDING=[b"\n"])
 
