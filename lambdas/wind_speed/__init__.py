@@ -1,1 +1,1 @@
-"""The wind-speed job's Lambda functions: `index`, `analyze`, `reduce`. They need boto3 and nothing else."""
+"""The wind-speed job's Lambda functions: `index`, `analyze`, `reduce`. They need botocore, which boto3 brings."""

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote, unquote_plus, urlsplit
 from xml.sax.saxutils import unescape
 
-import boto3
 import botocore.session
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -82,7 +81,7 @@ def _client(attempts: int) -> S3Client:
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    s3 = boto3.Session(botocore_session=_session()).client("s3", config=config)
+    s3 = cast("S3Client", _session().create_client("s3", config=config))
     s3.meta.events.register("before-parse.s3.ListObjectsV2", _take_keys)
     return s3
 

@@ -105,7 +105,7 @@ def test_should_read_objects_past_the_first_without_the_sdk(observed: S3Server) 
     run(*KEYS)
     run(*KEYS)
 
-    assert sorted(agent.partition("/")[0] for agent in observed.store.user_agents) == [*[""] * 5, "Boto3"]
+    assert sorted(agent.partition("/")[0] for agent in observed.store.user_agents) == [*[""] * 5, "Botocore"]
 
 
 @pytest.mark.parametrize("key", ["2024/å b+c?&#%25;=.csv", "2024/a//../b.csv", "2024/~(!)'*.csv"])

@@ -47,7 +47,14 @@ def test_should_read_without_the_sdk_as_soon_as_it_signed_a_get(
         assert not first.done()
         over.set()
         assert first.result() == b"1"
-    assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Boto3", "", "", "Boto3", "", "Boto3"]
+    assert [agent.partition("/")[0] for agent in server.store.user_agents] == [
+        "Botocore",
+        "",
+        "",
+        "Botocore",
+        "",
+        "Botocore",
+    ]
 
 
 def test_should_do_as_the_sdk_does_behind_a_proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +65,7 @@ def test_should_do_as_the_sdk_does_behind_a_proxy(server: S3Server, monkeypatch:
     monkeypatch.setenv("NO_PROXY", "")
 
     assert [reader.read("key"), reader.read("key")] == [b"body", b"body"]
-    assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Boto3", "Boto3"]
+    assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", "Botocore"]
 
 
 def test_should_make_one_client_for_all_threads(server: S3Server) -> None:
@@ -66,3 +73,10 @@ def test_should_make_one_client_for_all_threads(server: S3Server) -> None:
         clients = list(pool.map(lambda _: s3.client(), range(8)))
 
     assert len(set(map(id, clients))) == 1
+
+
+def test_should_read_and_write_in_one_process(server: S3Server) -> None:
+    """The two have clients of their own."""
+    s3.write("source", "key", b"body", "text/plain")
+
+    assert s3.Reader("source", 1024).read("key") == b"body"
