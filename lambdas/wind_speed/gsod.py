@@ -8,6 +8,9 @@ Source: https://www.ncei.noaa.gov/data/global-summary-of-the-day/doc/
 A row is readable when it has as many cells as the header, a station id, a calendar date, and a wind speed or its
 missing value (an empty cell is missing, too). Other rows are skipped and counted; an object without a readable row is
 rejected.
+
+A row is a day. NOAA's objects hold a date once, and a station's year is one object: of a date that comes twice, be it
+in an object or in a copy of it (x.csv beside x.csv.gz), both rows count.
 """
 
 from __future__ import annotations

@@ -336,6 +336,18 @@ def test_should_merge_the_same_in_any_order_and_grouping(
     assert merged([array for part in parts for array in json.loads(json.dumps(part))]) == whole
 
 
+def test_should_take_each_row_for_a_day() -> None:
+    """Of a date that comes twice both rows count, in one object or in two."""
+    one = row(speed="  1.0") + row(speed="  3.0")
+    found: dict[str, gsod.Station] = {}
+    gsod.merge(
+        found, [parsed(observations.gsod(one)).as_array(), parsed(observations.gsod(row(speed=" 9.0"))).as_array()]
+    )
+
+    [station] = found.values()
+    assert (station.days, station.sum_tenths_kn, station.max_tenths_kn) == (3, 130, 90)
+
+
 def test_should_merge_exactly() -> None:
     first, second = parsed(TWO_DAYS), parsed(TWO_DAYS.replace(b"2024-", b"2023-").replace(b"LUNKEN", b"OLDKEN"))
 
