@@ -6,6 +6,8 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+import botocore.loaders
+import botocore.session
 import pytest
 
 from bench.s3_server import S3Server
@@ -15,11 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# Reading the SDK's description of S3 anew takes a quarter of a second, at each of some hundred cold starts.
+_DESCRIPTIONS = botocore.loaders.create_loader()
+
+
+def _cold_session() -> botocore.session.Session:
+    session = botocore.session.Session()
+    session.register_component("data_loader", _DESCRIPTIONS)
+    return session
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     for name in [*os.environ]:
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    monkeypatch.setattr("botocore.session.get_session", _cold_session)
     with S3Server({"source": {}, "results": {}}) as running:
         use(running, monkeypatch)
         yield running
