@@ -9,10 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +20,7 @@ from demo.sources import NOAA_BUCKET, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from constructs_lib.local import ExecutionResult, LocalCloud
 
@@ -70,21 +69,11 @@ class WindSpeedApp:
 
 
 @pytest.fixture(scope="session")
-def cdk() -> Path:
-    """The CDK CLI of this checkout, or of the PATH."""
-    ours = ROOT / "node_modules/.bin/cdk"
-    found = ours if ours.exists() else shutil.which("cdk")
-    if found is None:
-        pytest.fail("no CDK CLI: run `make setup`")
-    return Path(found)
-
-
-@pytest.fixture(scope="session")
-def wind_speed(cloud: LocalCloud, cdk: Path, tmp_path_factory: pytest.TempPathFactory) -> WindSpeedApp:
+def wind_speed(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> WindSpeedApp:
     """The app with NOAA's bucket as its source, which is still empty."""
     folder = tmp_path_factory.mktemp("wind_speed")
-    assembly = synthesize(folder, cdk, {"batch_size": BATCH_SIZE})
-    outputs = cloud.deploy(assembly, cdk=cdk)[STACK]
+    assembly = synthesize(folder, cdk_cli, {"batch_size": BATCH_SIZE})
+    outputs = cloud.deploy(assembly, cdk=cdk_cli)[STACK]
     put_objects(cloud.client("s3", account=NOAA_ACCOUNT), Source("nothing yet", []), lambda: None)
     return WindSpeedApp(cloud, assembly, outputs)
 

@@ -56,7 +56,7 @@ class OwnBucketApp:
 
 
 @pytest.fixture(scope="module")
-def app(cloud: LocalCloud, cdk: Path, tmp_path_factory: pytest.TempPathFactory) -> OwnBucketApp:
+def app(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> OwnBucketApp:
     assembly = tmp_path_factory.mktemp("own_bucket") / "cdk.out"
     environment = process_environment(assembly) | {
         "CDK_CONTEXT_JSON": json.dumps({"source": f"s3://{BUCKET}/{PREFIX}", "batch_size": 4}),
@@ -65,7 +65,7 @@ def app(cloud: LocalCloud, cdk: Path, tmp_path_factory: pytest.TempPathFactory) 
     }
     subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environment, check=True, capture_output=True)
     cloud.client("s3", account=ACCOUNT).create_bucket(Bucket=BUCKET)
-    return OwnBucketApp(cloud, assembly, cloud.deploy(assembly, cdk=cdk)[STACK])
+    return OwnBucketApp(cloud, assembly, cloud.deploy(assembly, cdk=cdk_cli)[STACK])
 
 
 @pytest.fixture(scope="module")
