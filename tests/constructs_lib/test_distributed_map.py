@@ -308,17 +308,15 @@ def test_should_warn_of_retries_that_an_express_child_has_no_time_for(
     job = Job()
     function = job.function("Slow", timeout=Duration.seconds(timeout))
     job.machine(job.map(processor=function, retry_policy=SLOW, child_type=child_type))
-    # Not by aws_cdk.assertions: aws-cdk-lib and aws-cdk.cloud-assembly-schema both install aws_cdk/cloud_assembly_schema,
-    # and where the second comes last, jsii can't make the assertions' answers.
+    # Not by aws_cdk.assertions: aws-cdk-lib and aws-cdk.cloud-assembly-schema both install
+    # aws_cdk/cloud_assembly_schema, and where the second comes last, jsii can't make the assertions' answers.
     found = [
         str(entry.data)
         for construct in job.stack.node.find_all()
         for entry in construct.node.metadata
         if entry.type == "aws:cdk:warning"
     ]
-    assert [RETRIES_OUTLAST_CHILD in warning and "Retries can outlast" in warning for warning in found] == [
-        True
-    ] * warns
+    assert [RETRIES_OUTLAST_CHILD in warning for warning in found] == ([True] if warns else [])
 
 
 def listing(**kwargs: Any) -> Callable[[Job], dict[str, Any]]:
