@@ -46,8 +46,8 @@ FAILED_BATCHES = "FAILED_*.json*"
 def run_demo(source: Source, *, unit: str, batch_size: int, out: Path, cdk: Path | None) -> int:
     """Run the app over ``source`` and fetch its files into ``out``; returns 0, or 1 when the execution failed.
 
-    Raises ``DemoError`` when a step before the execution fails: a synth that fails. The embedded AWS and the
-    deployment raise ``LocalCloudError``, and its ``UsageError`` for a CDK CLI that isn't one.
+    Raises ``DemoError`` when the app doesn't synthesize, ``LocalCloudError`` when the embedded AWS doesn't start or the
+    deployment fails, and its ``UsageError`` for a CDK CLI that isn't one.
     """
     begun = time.monotonic()
     ours = ROOT / "node_modules/.bin/cdk"
