@@ -70,6 +70,7 @@ def _install(settings: Settings) -> None:
     """
     # Loaded here and not above: both read the environment that `prepare` has made.
     from constructs_lib.local.emulator import (
+        api,
         authorization,
         cloudformation,
         custom_resources,
@@ -81,6 +82,7 @@ def _install(settings: Settings) -> None:
         object_store,
         role_sessions,
         service_calls,
+        task_tokens,
     )
 
     clients = role_sessions.ClientFactory(settings.endpoint)
@@ -90,6 +92,8 @@ def _install(settings: Settings) -> None:
     role_sessions.install()
     service_calls.install()
     interpreter.install(clients, settings.sync_poll_seconds)
+    task_tokens.install()
+    api.install()
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)
     cloudformation.install()

@@ -15,9 +15,9 @@ from ministack.core import responses
 from ministack.services import cloudwatch, s3, stepfunctions
 from ministack.services.cloudformation import provisioners
 
+from constructs_lib.local.emulator.api import state_machine_arn
 from constructs_lib.local.emulator.authorization import function_arn, refusal
 from constructs_lib.local.emulator.definition import InvalidDefinitionError, compile_definition
-from constructs_lib.local.emulator.interpreter import state_machine_arn
 from constructs_lib.local.emulator.patches import replace, require
 
 _BOOLEANS = ("ReturnData", "ActionsEnabled")

@@ -16,7 +16,7 @@ from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import custom_resource, provisioners
 
-from constructs_lib.local.emulator.interpreter import running
+from constructs_lib.local.emulator.execution import running
 from constructs_lib.local.emulator.patches import replace, require
 from constructs_lib.local.emulator.role_sessions import ClientFactory
 

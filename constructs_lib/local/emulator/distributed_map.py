@@ -20,8 +20,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration impo
 
 from constructs_lib.local.emulator import failure_threshold, item_batcher, item_reader, result_writer
 from constructs_lib.local.emulator.definition import Template, evaluate_field
+from constructs_lib.local.emulator.execution import Execution, in_context, run_program, running
 from constructs_lib.local.emulator.failure_threshold import FailureThreshold
-from constructs_lib.local.emulator.interpreter import Execution, in_context, run_program, running
 from constructs_lib.local.emulator.item_batcher import Batch, as_json
 from constructs_lib.local.emulator.patches import replace, require
 from constructs_lib.local.emulator.role_sessions import AccessDeniedError

@@ -1,0 +1,172 @@
+"""An execution under way: what moto's interpreter is handed, and the record of MiniStack that is kept up to date."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ministack.core import responses
+from moto.stepfunctions.parser.api import HistoryEventType, StateMachineType
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError, ProgramStopped
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+from constructs_lib.local.emulator.definition import Definition, MapSpec
+from constructs_lib.local.emulator.role_sessions import RoleSession
+
+
+class MapRun(Protocol):
+    """A Map Run under way, as StopExecution sees it."""
+
+    def abort(self) -> None:
+        """Stop the children and close the run's record, at once."""
+
+
+@dataclass
+class Execution:
+    """One execution under way: what moto passes along as `env.aws_execution_details`.
+
+    Args:
+        session: the execution role.
+        name: the state machine's name.
+        definition: what runs.
+        map_runs: those of this execution that are under way.
+
+    """
+
+    session: RoleSession
+    name: str
+    definition: Definition
+    map_runs: list[MapRun] = field(default_factory=list)
+
+    @property
+    def account(self) -> str:
+        """Read by moto."""
+        return self.session.account
+
+    @property
+    def region(self) -> str:
+        """Read by moto."""
+        return self.session.region
+
+    @property
+    def role_arn(self) -> str:
+        """Read by moto."""
+        return self.session.role_arn
+
+    def map_spec(self, state_name: str) -> MapSpec:
+        """The DISTRIBUTED Map state of that name."""
+        return self.definition.maps[state_name]
+
+    def environment(self, record: dict[str, Any], state_machine_id: str, input_value: Any) -> Any:
+        """Moto's environment for an execution of this machine, or for a child execution of one of its maps.
+
+        Args:
+            record: MiniStack's record of the execution.
+            state_machine_id: `$states.context.StateMachine.Id`.
+            input_value: the parsed input.
+
+        """
+        execution = {
+            "Id": record["executionArn"],
+            "Input": input_value,
+            "Name": record["name"],
+            "RoleArn": self.role_arn,
+            "StartTime": record["startDate"],
+            "RedriveCount": 0,
+        }
+        return Environment(
+            aws_execution_details=self,
+            execution_type=StateMachineType.STANDARD,
+            event_history_context=EventHistoryContext.of_program_start(),
+            cloud_watch_logging_session=None,
+            activity_store={},
+            context={"Execution": execution, "StateMachine": {"Id": state_machine_id, "Name": self.name}},
+        )
+
+
+class Running:
+    """The executions under way by their ARN, for StopExecution."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._environments: dict[str, Any] = {}
+
+    @contextmanager
+    def entered(self, arn: str, env: Any) -> Iterator[None]:
+        """Known under `arn` while the block runs."""
+        with self._lock:
+            self._environments[arn] = env
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._environments[arn]
+
+    def find(self, arn: str) -> Any:
+        """Moto's environment of an execution; None when it isn't under way."""
+        with self._lock:
+            return self._environments.get(arn)
+
+    def any(self) -> bool:
+        """Whether one is under way."""
+        return bool(self._environments)
+
+
+running = Running()
+
+
+def run_program(env: Any, record: dict[str, Any], program: Any) -> None:
+    """Run an execution, or a child execution, to its end in this thread; keep `record` up to date.
+
+    The record's `events` is the interpreter's own list: GetExecutionHistory shows it while it grows.
+    """
+    details: Execution = env.aws_execution_details
+    events = record["events"] = env.event_manager._history_event_list
+    env.event_manager.add_event(
+        context=env.event_history_context,
+        event_type=HistoryEventType.ExecutionStarted,
+        update_source_event_id=False,
+        event_details={
+            "executionStartedEventDetails": {
+                "input": record["input"],
+                "inputDetails": {"truncated": False},
+                "roleArn": details.role_arn,
+            }
+        },
+    )
+    with running.entered(record["executionArn"], env):
+        program.eval(env)
+    state = env._program_state
+    if record["status"] != "RUNNING" or isinstance(state, ProgramStopped):
+        return
+    status = "TIMED_OUT"
+    if isinstance(state, ProgramEnded):
+        record["output"] = to_json_str(env.states.get_input(), separators=(",", ":"))
+        status = "SUCCEEDED"
+    elif isinstance(state, ProgramError):
+        failure = state.error or {}
+        record["error"], record["cause"] = failure.get("error"), failure.get("cause")
+        status = "FAILED"
+    else:
+        record["error"] = "States.Timeout"
+        _close_history(record, events, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})
+    record["stopDate"] = responses.now_iso()
+    # Last: who polls the status then finds the rest.
+    record["status"] = status
+
+
+def _close_history(record: dict[str, Any], events: list[dict[str, Any]], last: str, details: dict[str, Any]) -> None:
+    """End a history that a task which can't be interrupted may go on writing to."""
+    closed = [event for event in list(events) if event["type"] != last]
+    event = {"id": len(closed) + 1, "previousEventId": 0, "timestamp": responses.now_iso(), "type": last, **details}
+    record["events"] = [*closed, event]
+
+
+def in_context(session: RoleSession, function: Callable[..., None], *arguments: Any) -> threading.Thread:
+    """Start a thread that sees the account and Region of the execution; daemonic, so that none holds the server up."""
+    thread = threading.Thread(target=session.context.copy().run, args=(function, *arguments), daemon=True)
+    thread.start()
+    return thread
