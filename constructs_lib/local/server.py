@@ -7,11 +7,14 @@ It is meant to be started by `LocalCloud`, with an environment of its own:
 - `LOCAL_AWS_PORT`: the port (4566).
 - `LOCAL_AWS_MAP_CONCURRENCY`: children of a Map Run that run at the same time (twice the processors).
 - `LOCAL_AWS_SYNC_POLL_MILLISECONDS`: how often a `.sync` task looks (100).
+- `LOCAL_AWS_BEDROCK_REPLIES`: a file of canned replies of Bedrock's models, see `bedrock_replies`. Omitted: each answer
+  says that it is made up.
 - `LOCAL_AWS_LIFELINE`: `stdin`: when standard input ends before anything was written to it, whoever held its other end
   is gone; the server then ends, too, and removes its folder. Omitted: nothing reads standard input.
 - `LOCAL_AWS_LOG_LEVEL`: WARNING; INFO shows each request.
 
-Ready when `https://127.0.0.1:<port>/_ministack/health` answers; the certificate to trust is
+Ready when `https://127.0.0.1:<port>/_ministack/health` answers; what AWS has no API for is under `/_local/`
+(emulator/control.py); the certificate to trust is
 `<folder>/tmp/ministack-tls/server.crt`. The log is on standard error. SIGTERM or SIGINT ends it and its Lambda workers;
 the exit status is then 0. When it can't start, the status is 3 and standard error ends in one line, `error: …`.
 
@@ -72,10 +75,12 @@ def _install(settings: Settings) -> None:
     from constructs_lib.local.emulator import (
         api,
         authorization,
+        bedrock,
         cloudformation,
         custom_resources,
         definition,
         distributed_map,
+        faults,
         interpreter,
         jsonata,
         lambda_worker,
@@ -91,8 +96,10 @@ def _install(settings: Settings) -> None:
     jsonata.install()
     role_sessions.install()
     service_calls.install()
+    bedrock.install(settings.bedrock_replies)
     interpreter.install(clients, settings.sync_poll_seconds)
     task_tokens.install()
+    faults.install()
     api.install()
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)
@@ -112,7 +119,7 @@ async def _serve(settings: Settings) -> NoReturn:
     from hypercorn.config import Config
     from ministack import app
 
-    from constructs_lib.local.emulator import lambda_worker
+    from constructs_lib.local.emulator import control, faults, lambda_worker
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
@@ -133,8 +140,9 @@ async def _serve(settings: Settings) -> NoReturn:
     alone = asyncio.Event()
     if settings.has_lifeline:
         loop.add_reader(0, _read_lifeline, loop, alone)
+    answer = control.in_front_of(app.app, faults.routes())
     # Hypercorn's own way to stop waits for clients to close their connections, which a client that waits for us won't.
-    serving = asyncio.create_task(serve(app.app, config, shutdown_trigger=asyncio.Event().wait))
+    serving = asyncio.create_task(serve(answer, config, shutdown_trigger=asyncio.Event().wait))
     ends = {asyncio.create_task(event.wait()) for event in (stopped, alone)}
     await asyncio.wait({serving, *ends}, return_when=asyncio.FIRST_COMPLETED)
     failure = serving.exception() if serving.done() else None
