@@ -14,9 +14,9 @@ It is meant to be started by `LocalCloud`, with an environment of its own:
 - `LOCAL_AWS_LOG_LEVEL`: WARNING; INFO shows each request.
 
 Ready when `https://127.0.0.1:<port>/_ministack/health` answers; what AWS has no API for is under `/_local/`
-(emulator/control.py); the certificate to trust is
-`<folder>/tmp/ministack-tls/server.crt`. The log is on standard error. SIGTERM or SIGINT ends it and its Lambda workers;
-the exit status is then 0. When it can't start, the status is 3 and standard error ends in one line, `error: …`.
+(emulator/control.py). The certificate to trust is `<folder>/tmp/ministack-tls/server.crt`. The log is on standard
+error. SIGTERM or SIGINT ends it and its Lambda workers; the exit status is then 0. When it can't start, the status is 3
+and standard error ends in one line, `error: …`.
 
 An access key of twelve digits is the root of the account of that number; any secret goes with it.
 """
@@ -82,6 +82,7 @@ def _install(settings: Settings) -> None:
         distributed_map,
         faults,
         interpreter,
+        json_path,
         jsonata,
         lambda_worker,
         object_store,
@@ -94,6 +95,7 @@ def _install(settings: Settings) -> None:
     authorization.install()
     definition.install()
     jsonata.install()
+    json_path.install()
     role_sessions.install()
     service_calls.install()
     bedrock.install(settings.bedrock_replies)

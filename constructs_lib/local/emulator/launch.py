@@ -33,6 +33,7 @@ class Settings:
         folder: the session's folder: everything temporary lives in it, and the caller removes it.
         map_concurrency: how many children of one Map Run run at the same time, at most.
         sync_poll_seconds: how often a `.sync` task looks whether what it waits for is over.
+        bedrock_replies: the file of canned replies of Bedrock's models; None: each answer says that it is made up.
         has_lifeline: standard input is a pipe that the caller holds: the server ends, and removes its folder, with it.
 
     """
@@ -41,6 +42,7 @@ class Settings:
     folder: Path
     map_concurrency: int
     sync_poll_seconds: float
+    bedrock_replies: Path | None
     has_lifeline: bool
 
     @property
@@ -72,12 +74,16 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     lifeline = environment.get("LOCAL_AWS_LIFELINE")
     if lifeline not in {None, "stdin"}:
         raise StartError(f"LOCAL_AWS_LIFELINE must be stdin, or not be there, not {lifeline!r}")
+    replies = environment.get("LOCAL_AWS_BEDROCK_REPLIES")
+    if replies is not None and not Path(replies).is_file():
+        raise StartError(f"LOCAL_AWS_BEDROCK_REPLIES must be an existing file, not {replies!r}")
     return Settings(
         port=_number(environment, "LOCAL_AWS_PORT", DEFAULT_PORT, 65535),
         folder=Path(folder).resolve(),
         # Children wait for their workers most of the time; more threads than this only wait for the interpreter's lock.
         map_concurrency=_number(environment, "LOCAL_AWS_MAP_CONCURRENCY", 2 * (os.cpu_count() or 2), 10000),
         sync_poll_seconds=_number(environment, "LOCAL_AWS_SYNC_POLL_MILLISECONDS", 100, 600000) / 1000,
+        bedrock_replies=None if replies is None else Path(replies).resolve(),
         has_lifeline=lifeline is not None,
     )
 

@@ -23,6 +23,8 @@ from botocore.exceptions import BotoCoreError
 ROOT = Path(__file__).parents[4]
 ACCOUNT = "111111111111"
 SOURCE_ACCOUNT = "222222222222"
+# In the server's folder: a test writes the replies that it wants.
+BEDROCK_REPLIES = "bedrock.json"
 
 
 def free_port() -> int:
@@ -192,7 +194,13 @@ def cloud() -> Iterator[Cloud]:
     # Not tmp_path: a Unix socket's and a certificate's path stay short this way, on every machine.
     folder = Path(tempfile.mkdtemp(prefix="cloud-"))
     port = free_port()
-    process = start_server(folder, port, LOCAL_AWS_SYNC_POLL_MILLISECONDS="50")
+    (folder / BEDROCK_REPLIES).write_text('{"replies": []}')
+    process = start_server(
+        folder,
+        port,
+        LOCAL_AWS_SYNC_POLL_MILLISECONDS="50",
+        LOCAL_AWS_BEDROCK_REPLIES=str(folder / BEDROCK_REPLIES),
+    )
     try:
         running = Cloud(port, folder)
         wait_until_ready(running, process)
