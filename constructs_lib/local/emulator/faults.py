@@ -126,7 +126,8 @@ def _fault(body: Any) -> Fault:
     times = body["times"]
     if times is not None and (type(times) is not int or times < 1):
         raise RefusedError(f"A fault's times is a whole number, 1 or more, or null for every attempt, not {times!r}.")
-    return Fault(*values, times=times)
+    arn, state, error, cause = values
+    return Fault(arn, state, error, cause, times)
 
 
 # Where an attempt keeps its fault: moto gives each attempt an environment, and each of those a `heap`, of its own.

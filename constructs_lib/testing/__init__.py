@@ -1,0 +1,52 @@
+"""Test your own CDK app on the local cloud, with pytest.
+
+`pip install "step-functions-at-scale[testing]"` is the set-up. Say which app in pytest's configuration, and ask for the
+fixture `local_app`::
+
+    [tool.pytest.ini_options]
+    local_cloud_app = "python app.py"
+
+::
+
+    from constructs_lib.testing import LocalApp
+
+
+    def test_a_throttled_function_is_called_again(local_app: LocalApp) -> None:
+        seeded = local_app.seed("Uploads", {"a.json": {"n": 1}})
+        local_app.fail_task("Analyze", error="Lambda.TooManyRequestsException", times=2)
+        execution = local_app.run("Analysis", {"prefix": seeded.prefix})
+        assert execution.succeeded
+        assert execution.attempts("Analyze") == 3
+
+The fixtures are those of `constructs_lib.testing.plugin`: `local_cloud_app`, `local_cloud` (both of the session),
+`local_app` and `local_prefix` (both of one test). Here are the types that they have, to annotate with. The names are
+loaded when they are first used: the plugin costs nothing where it isn't used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from constructs_lib.testing.execution import CompletedExecution, RunningExecution
+    from constructs_lib.testing.faults import Fault
+    from constructs_lib.testing.local_app import LocalApp
+    from constructs_lib.testing.seeds import Seeded
+
+__all__ = ["CompletedExecution", "Fault", "LocalApp", "RunningExecution", "Seeded"]
+
+_HOMES = {
+    "CompletedExecution": "execution",
+    "Fault": "faults",
+    "LocalApp": "local_app",
+    "RunningExecution": "execution",
+    "Seeded": "seeds",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
