@@ -7,6 +7,7 @@ from typing import Any
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, lambda_svc
 
+from constructs_lib.local.emulator.execution import running
 from constructs_lib.local.emulator.patches import replace, require
 
 # Of the requests that MiniStack takes for requests on everything.
@@ -24,6 +25,10 @@ def _resource_arn(
         request = json.loads(body)
     except ValueError:  # refused later on, whoever asks
         return found
+    if isinstance(token := request.get("taskToken"), str):
+        # CDK's `grant_task_response` allows it on the machine. IAM's reference knows no resource for these, but AWS's
+        # denials name the machine's ARN.
+        return running.machine_of(token) or found
     return next((str(request[name]) for name in _STATES_RESOURCES if name in request), found)
 
 
