@@ -25,7 +25,7 @@ from constructs_lib.local.session import end_process_group
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PATIENCE = 0.5  # seconds: another command may be looking at the lock just now
+_PATIENCE = 1.0  # seconds: another command may be looking at the lock, or a server ending, just now
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ It is meant to be started by `LocalCloud`, with an environment of its own:
 
 - `LOCAL_AWS_FOLDER`: an existing folder, which the caller removes; everything temporary is in it.
 - `LOCAL_AWS_PORT`: the port (4566).
+- `LOCAL_AWS_SOCKET`: the file descriptor of a socket that listens on that port. Omitted: the server makes one.
 - `LOCAL_AWS_MAP_CONCURRENCY`: children of a Map Run that run at the same time (twice the processors).
 - `LOCAL_AWS_SYNC_POLL_MILLISECONDS`: how often a `.sync` task looks (100).
 - `LOCAL_AWS_BEDROCK_REPLIES`: a file of canned replies of Bedrock's models, see `bedrock_replies`. Omitted: each answer
@@ -27,6 +28,8 @@ import os
 import resource
 import signal
 import sys
+import threading
+from pathlib import Path
 from typing import NoReturn
 
 from constructs_lib.local.emulator.launch import (
@@ -47,10 +50,15 @@ def main() -> NoReturn:
     """Run the server until it is told to stop."""
     try:
         settings = read_settings(os.environ)
+        loaded = threading.Event()
+        if settings.has_lifeline:
+            # From the very start: loading what follows takes a second or two.
+            threading.Thread(target=_watch_lifeline, args=(settings.folder, loaded), daemon=True).start()
         check_versions()
         prepare(settings)
         refuse_foreign_connections()
         _install(settings)
+        loaded.set()
     except StartError as error:
         _refuse(str(error))
     except ImportError as error:
@@ -110,10 +118,16 @@ def _install(settings: Settings) -> None:
     object_store.install()
 
 
-def _read_lifeline(loop: asyncio.AbstractEventLoop, alone: asyncio.Event) -> None:
-    loop.remove_reader(0)
-    if not os.read(0, 1):
-        alone.set()
+def _watch_lifeline(folder: Path, loaded: threading.Event) -> None:
+    """End, and remove the folder, when whoever started the server is gone."""
+    if os.read(0, 1):
+        return
+    if loaded.is_set():  # there may be workers
+        from constructs_lib.local.emulator import lambda_worker
+
+        lambda_worker.stop_all()
+    remove_folder(folder)
+    os._exit(0)
 
 
 async def _serve(settings: Settings) -> NoReturn:
@@ -129,7 +143,7 @@ async def _serve(settings: Settings) -> NoReturn:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     config = Config()
     # MiniStack's own start would also take port 443 when it is free.
-    config.bind = [f"{ADDRESS}:{settings.port}"]
+    config.bind = [f"{ADDRESS}:{settings.port}" if settings.listener is None else f"fd://{settings.listener}"]
     config.certfile, config.keyfile = str(settings.certificate), str(settings.key)
     config.keep_alive_timeout = 75
     config.loglevel = app.LOG_LEVEL
@@ -139,20 +153,14 @@ async def _serve(settings: Settings) -> NoReturn:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    alone = asyncio.Event()
-    if settings.has_lifeline:
-        loop.add_reader(0, _read_lifeline, loop, alone)
     answer = control.in_front_of(app.app, faults.routes())
     # Hypercorn's own way to stop waits for clients to close their connections, which a client that waits for us won't.
     serving = asyncio.create_task(serve(answer, config, shutdown_trigger=asyncio.Event().wait))
-    ends = {asyncio.create_task(event.wait()) for event in (stopped, alone)}
-    await asyncio.wait({serving, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({serving, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)
     failure = serving.exception() if serving.done() else None
     if failure is not None:
         sys.stderr.write(f"error: the server ended: {failure}\n")
     lambda_worker.stop_all()
-    if alone.is_set():
-        remove_folder(settings.folder)
     # Not by returning: asyncio would wait for threads that wait for tasks, and what those could finish is gone.
     logging.shutdown()
     os._exit(0 if failure is None else 1)

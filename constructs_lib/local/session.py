@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from constructs_lib.local import execution
+from constructs_lib.local.bedrock_replies import Replies
 from constructs_lib.local.deploy import DeployedStack, Deployer
 from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION, Endpoint, clean_environment
 from constructs_lib.local.errors import LocalCloudError, UsageError
@@ -57,23 +58,29 @@ class LocalCloud:
         port: int | None = None,
         folder: Path | None = None,
         *,
+        sync_poll_seconds: float | None = None,
+        bedrock_replies: Path | None = None,
         keep_open: tuple[int, ...] = (),
         on_process: Callable[[LocalCloud], None] | None = None,
     ) -> Self:
         """Start an embedded AWS and return when it answers.
 
         Omitting `port` takes 4566, or any free port when that is taken; omitting `folder` makes a temporary one. Either
-        way the folder is removed at the end. `keep_open` are file descriptors that the server holds open as long as it
-        lives; `on_process` is called as soon as its process exists. Raises `UsageError` for a taken port or a folder
-        with something in it, `LocalCloudError` when the server doesn't start.
+        way the folder is removed at the end. `sync_poll_seconds` is how often a `.sync` task looks whether what it
+        waits for is over, 0.001 to 600 (omitted: 0.1; AWS polls across accounts every minute, and less often after ten
+        minutes). `bedrock_replies` is a file of canned replies of Bedrock's models, see `bedrock_replies`; omitted,
+        each answer says that it is made up. `keep_open` are file descriptors that the server holds open as long as it
+        lives; `on_process` is called as soon as its process exists. Raises `UsageError` for a taken port, a folder with
+        something in it, an interval out of bounds or a wrong file, `LocalCloudError` when the server doesn't start.
         """
-        port = _free_port(port)
-        folder = _session_folder(folder)
-        try:
-            cloud = cls(port, folder, _start_server(port, folder, keep_open))
-        except BaseException:
-            remove_folder(folder)
-            raise
+        settings = _settings(sync_poll_seconds, bedrock_replies)
+        with _listener(port) as listener:
+            folder = _session_folder(folder)
+            try:
+                cloud = cls(listener.getsockname()[1], folder, _start_server(listener, folder, settings, keep_open))
+            except BaseException:
+                remove_folder(folder)
+                raise
         try:
             if on_process is not None:
                 on_process(cloud)
@@ -208,29 +215,48 @@ def _signal_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _free_port(port: int | None) -> int:
+def _settings(sync_poll_seconds: float | None, bedrock_replies: Path | None) -> dict[str, str]:
+    """Return the server's variables for what was asked for."""
+    settings = {}
+    if sync_poll_seconds is not None:
+        milliseconds = round(sync_poll_seconds * 1000)
+        if not 1 <= milliseconds <= 600_000:
+            raise UsageError(f"The poll interval {sync_poll_seconds} s isn't possible. Allowed: 0.001 to 600 seconds.")
+        settings["LOCAL_AWS_SYNC_POLL_MILLISECONDS"] = str(milliseconds)
+    if bedrock_replies is not None:
+        Replies.read(bedrock_replies)  # what is wrong with it is said now, not at the first call
+        settings["LOCAL_AWS_BEDROCK_REPLIES"] = str(bedrock_replies.absolute())
+    return settings
+
+
+def _listener(port: int | None) -> socket.socket:
+    """Return a socket that listens on the port: from here on nobody else can take it. The server inherits it."""
     if port is not None:
         if not 0 < port < 65536:
             raise UsageError(f"The port {port} isn't one. Allowed: 1 to 65535; omit it to take any free one.")
-        if (reason := _why_not(port)) is not None:
-            raise UsageError(f"The port {port} is taken ({reason}). Fix: give another, or none to take any free one.")
-        return port
-    if _why_not(DEFAULT_PORT) is None:
-        return DEFAULT_PORT
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _why_not(port: int) -> str | None:
-    """Return why nobody can listen on the port, None when one can."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: TIME_WAIT isn't taken
         try:
-            probe.bind(("127.0.0.1", port))
+            return _listening(port)
         except OSError as error:
-            return error.strerror or str(error)
-    return None
+            reason = error.strerror or error
+            raise UsageError(
+                f"The port {port} is taken ({reason}). Fix: give another, or none to take any free one."
+            ) from None
+    try:
+        return _listening(DEFAULT_PORT)
+    except OSError:
+        return _listening(0)
+
+
+def _listening(port: int) -> socket.socket:
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT isn't taken
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 def _session_folder(folder: Path | None) -> Path:
@@ -248,7 +274,9 @@ def _session_folder(folder: Path | None) -> Path:
     return folder
 
 
-def _start_server(port: int, folder: Path, keep_open: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def _start_server(
+    listener: socket.socket, folder: Path, settings: dict[str, str], keep_open: tuple[int, ...]
+) -> subprocess.Popen[bytes]:
     folder.joinpath("tmp").mkdir()
     with folder.joinpath("server.log").open("wb") as log:
         return subprocess.Popen(
@@ -256,11 +284,17 @@ def _start_server(port: int, folder: Path, keep_open: tuple[int, ...]) -> subpro
             # `python -m` looks in the working folder first: the server is found in a checkout, too.
             cwd=Path(__file__).parents[2],
             env=clean_environment(folder)
-            | {"LOCAL_AWS_PORT": str(port), "LOCAL_AWS_FOLDER": str(folder), "LOCAL_AWS_LIFELINE": "stdin"},
+            | settings
+            | {
+                "LOCAL_AWS_PORT": str(listener.getsockname()[1]),
+                "LOCAL_AWS_SOCKET": str(listener.fileno()),
+                "LOCAL_AWS_FOLDER": str(folder),
+                "LOCAL_AWS_LIFELINE": "stdin",
+            },
             # Its other end is ours alone: it ends when we do.
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            pass_fds=keep_open,
+            pass_fds=(listener.fileno(), *keep_open),
         )

@@ -30,6 +30,7 @@ class Settings:
 
     Args:
         port: the HTTPS port on 127.0.0.1.
+        listener: the file descriptor of a socket that listens there already; None: the server makes it.
         folder: the session's folder: everything temporary lives in it, and the caller removes it.
         map_concurrency: how many children of one Map Run run at the same time, at most.
         sync_poll_seconds: how often a `.sync` task looks whether what it waits for is over.
@@ -39,6 +40,7 @@ class Settings:
     """
 
     port: int
+    listener: int | None
     folder: Path
     map_concurrency: int
     sync_poll_seconds: float
@@ -79,6 +81,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise StartError(f"LOCAL_AWS_BEDROCK_REPLIES must be an existing file, not {replies!r}")
     return Settings(
         port=_number(environment, "LOCAL_AWS_PORT", DEFAULT_PORT, 65535),
+        listener=_number(environment, "LOCAL_AWS_SOCKET", 0, 65535) if "LOCAL_AWS_SOCKET" in environment else None,
         folder=Path(folder).resolve(),
         # Children wait for their workers most of the time; more threads than this only wait for the interpreter's lock.
         map_concurrency=_number(environment, "LOCAL_AWS_MAP_CONCURRENCY", 2 * (os.cpu_count() or 2), 10000),
@@ -102,12 +105,13 @@ def prepare(settings: Settings) -> None:
         StartError: the port is taken.
 
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ADDRESS, settings.port))
-        except OSError as error:
-            raise StartError(f"port {settings.port} on {ADDRESS} can't be used: {error.strerror}") from error
+    if settings.listener is None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((ADDRESS, settings.port))
+            except OSError as error:
+                raise StartError(f"port {settings.port} on {ADDRESS} can't be used: {error.strerror}") from error
     for folder in ("tmp/ministack-tls", "s3", "state"):
         (settings.folder / folder).mkdir(parents=True, exist_ok=True)
     write_certificate(settings.certificate, settings.key)

@@ -20,7 +20,13 @@ from constructs_lib.local.emulator.launch import (
 
 def settings(folder: Path, port: int = 4566) -> Settings:
     return Settings(
-        port=port, folder=folder, map_concurrency=4, sync_poll_seconds=0.1, bedrock_replies=None, has_lifeline=False
+        port=port,
+        listener=None,
+        folder=folder,
+        map_concurrency=4,
+        sync_poll_seconds=0.1,
+        bedrock_replies=None,
+        has_lifeline=False,
     )
 
 
