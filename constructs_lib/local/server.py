@@ -88,11 +88,15 @@ def _install(settings: Settings) -> None:
         custom_resources,
         definition,
         distributed_map,
+        execution_log,
         faults,
         interpreter,
+        iterations,
         json_path,
         jsonata,
         lambda_worker,
+        limits,
+        machines,
         object_store,
         role_sessions,
         service_calls,
@@ -110,6 +114,10 @@ def _install(settings: Settings) -> None:
     interpreter.install(clients, settings.sync_poll_seconds)
     task_tokens.install()
     faults.install()
+    limits.install()
+    iterations.install()
+    machines.install()
+    execution_log.install()
     api.install()
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)

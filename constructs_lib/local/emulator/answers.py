@@ -9,6 +9,15 @@ Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[[dict[str, Any]], Response]
 
 
+class RequestError(Exception):
+    """A request is refused with AWS's name for the error and a sentence."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
 def done(value: dict[str, Any]) -> Response:
     """A success."""
     answer: Response = responses.json_response(value)

@@ -22,8 +22,10 @@ from constructs_lib.local.emulator import failure_threshold, item_batcher, item_
 from constructs_lib.local.emulator.definition import Template, evaluate_field
 from constructs_lib.local.emulator.execution import Execution, in_context, run_program, running
 from constructs_lib.local.emulator.failure_threshold import FailureThreshold
-from constructs_lib.local.emulator.item_batcher import Batch, as_json
+from constructs_lib.local.emulator.item_batcher import Batch
+from constructs_lib.local.emulator.machines import execution_arn
 from constructs_lib.local.emulator.patches import replace, require
+from constructs_lib.local.emulator.payload import as_json
 from constructs_lib.local.emulator.role_sessions import AccessDeniedError
 
 _COUNTS = (
@@ -62,7 +64,7 @@ class MapRun:
         self._thread_limit = thread_limit
         self._execution: Execution = env.aws_execution_details
         self._spec = self._execution.map_spec(evaluated.state_name)
-        self._arn: str = evaluated.map_run_record.map_run_arn
+        self.arn: str = evaluated.map_run_record.map_run_arn
         self._child_machine: str = evaluated.map_run_record.map_state_machine_arn
         self._threshold = FailureThreshold(
             count=int(evaluated.tolerated_failure_count) if self._spec.tolerates_count else None,
@@ -70,11 +72,12 @@ class MapRun:
         )
         self._changed = threading.Condition()
         self._over = False
+        self._working = 0
         self._waiting: deque[tuple[int, Batch]] = deque()
         self._children: list[dict[str, Any] | None] = []
         self._under_way: dict[int, Batch] = {}
         self._record = {
-            "mapRunArn": self._arn,
+            "mapRunArn": self.arn,
             "executionArn": env.states.context_object.context_object_data["Execution"]["Id"],
             "status": "RUNNING",
             "startDate": responses.now_iso(),
@@ -94,8 +97,8 @@ class MapRun:
             FailureEventException: moto's; the state fails, Retry and Catch see the error.
 
         """
-        self._in_context(stepfunctions._map_runs.__setitem__, self._arn, self._record)
-        self._add_event(HistoryEventType.MapRunStarted, {"mapRunStartedEventDetails": {"mapRunArn": self._arn}})
+        self._in_context(stepfunctions._map_runs.__setitem__, self.arn, self._record)
+        self._add_event(HistoryEventType.MapRunStarted, {"mapRunStartedEventDetails": {"mapRunArn": self.arn}})
         self._execution.map_runs.append(self)
         try:
             result = self._run()
@@ -113,6 +116,21 @@ class MapRun:
             self._add_event(HistoryEventType.MapRunSucceeded, None)
         return result
 
+    def update(self, changes: dict[str, Any]) -> None:
+        """Change MaxConcurrency and what is tolerated, named as UpdateMapRun names them; it takes effect at once.
+
+        Children that run already go on, also where they are more than the new concurrency.
+        """
+        with self._changed:
+            self._record.update(changes)
+            self._threshold = FailureThreshold(
+                count=changes.get("toleratedFailureCount", self._threshold.count),
+                percentage=changes.get("toleratedFailurePercentage", self._threshold.percentage),
+            )
+            self._over = self._over or self._exceeded()
+            self._changed.notify_all()
+            self._start_workers()
+
     def abort(self) -> None:
         """Stop the children and close the record as ABORTED."""
         self._stop_children()
@@ -128,10 +146,10 @@ class MapRun:
         items = self._select(self._read())
         batches = self._batch(items)
         self._children = [None] * len(batches)
-        self._waiting.extend(enumerate(batches))
         for counts, total in (("itemCounts", len(items)), ("executionCounts", len(batches))):
             self._counts(counts).update(total=total, pending=total)
-        self._run_children(len(batches))
+        self._waiting.extend(enumerate(batches))
+        self._run_children()
         if not self._env.is_running():
             self.abort()
             return []
@@ -206,36 +224,47 @@ class MapRun:
 
     # -- children ------------------------------------------------------------------------------------------------------
 
-    def _run_children(self, total: int) -> None:
+    def _run_children(self) -> None:
         """Run what waits, and return when nothing runs any more, the threshold is exceeded or the parent ended."""
-        width = min(self._record["maxConcurrency"] or total, self._thread_limit, total)
-        threads = [in_context(self._execution.session, self._work) for _ in range(width)]
         with self._changed:
-            while self._env.is_running() and not self._over and any(thread.is_alive() for thread in threads):
+            self._start_workers()
+            while self._env.is_running() and not self._over and self._working:
                 self._changed.wait(_POLL_SECONDS)
         if self._over or not self._env.is_running():
             self._stop_children()
 
+    def _width(self) -> int:
+        """How many children may run at the same time, now."""
+        return min(self._record["maxConcurrency"] or self._thread_limit, self._thread_limit)
+
+    def _start_workers(self) -> None:
+        """As many threads as may run and have something to do; called with the lock."""
+        for _ in range(min(self._width() - self._working, len(self._waiting))):
+            self._working += 1
+            in_context(self._execution.session, self._work)
+
     def _work(self) -> None:
         """A thread of the run: one child after the other, until none waits."""
-        try:
-            while True:
-                with self._changed:
-                    if self._over or not self._waiting:
-                        return
-                    index, batch = self._waiting.popleft()
-                    child = self._children[index] = self._child_record(as_json(batch.input), "RUNNING")
-                    stepfunctions._executions[child["executionArn"]] = child
-                    self._under_way[index] = batch
-                    self._move("pending", "running", batch.items)
-                self._run_child(index, child, batch)
-        finally:
-            with self._changed:
+        while (started := self._start_child()) is not None:
+            self._run_child(*started)
+
+    def _start_child(self) -> tuple[int, dict[str, Any], Batch] | None:
+        """The next child, recorded as RUNNING; None when this thread isn't needed any more."""
+        with self._changed:
+            if self._over or not self._waiting or self._working > self._width():
+                self._working -= 1
                 self._changed.notify_all()
+                return None
+            index, batch = self._waiting.popleft()
+            child = self._children[index] = self._child_record(as_json(batch.input), "RUNNING")
+            stepfunctions._executions[child["executionArn"]] = child
+            self._under_way[index] = batch
+            self._move("pending", "running", batch.items)
+            return index, child, batch
 
     def _run_child(self, index: int, child: dict[str, Any], batch: Batch) -> None:
-        env = self._execution.environment(child, self._child_machine, batch.input)
         try:
+            env = self._execution.environment(child, self._child_machine, batch.input)
             run_program(env, child, self._program)
         except Exception as error:  # noqa: BLE001 - a child that can't run has failed, and the others go on
             child.update(error="States.Runtime", cause=repr(error), stopDate=responses.now_iso(), status="FAILED")
@@ -270,7 +299,7 @@ class MapRun:
     def _child_record(self, input_text: str, status: str) -> dict[str, Any]:
         name = responses.new_uuid()
         return {
-            "executionArn": f"{self._child_machine.replace(':stateMachine:', ':execution:')}:{name}",
+            "executionArn": execution_arn(self._child_machine, self._spec.execution_type, name),
             "stateMachineArn": self._child_machine,
             "name": name,
             "status": status,
@@ -280,7 +309,7 @@ class MapRun:
             "inputDetails": {"included": True},
             "output": None,
             "outputDetails": {"included": True},
-            "mapRunArn": self._arn,
+            "mapRunArn": self.arn,
             "events": [],
             "mockAttempts": {},
         }
@@ -302,7 +331,7 @@ class MapRun:
         try:
             result = result_writer.write_results(
                 self._execution.session.client("s3"),
-                map_run_arn=self._arn,
+                map_run_arn=self.arn,
                 children=children,
                 destination=destination.evaluate(self._env),
                 config=config,

@@ -15,11 +15,18 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, Progr
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from constructs_lib.local.emulator.definition import Definition, MapSpec
+from constructs_lib.local.emulator.execution_log import execution_log
+from constructs_lib.local.emulator.machines import type_of
 from constructs_lib.local.emulator.role_sessions import RoleSession
 
 
 class MapRun(Protocol):
-    """A Map Run under way, as StopExecution sees it."""
+    """A Map Run under way, as StopExecution and UpdateMapRun see it."""
+
+    arn: str
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """Change MaxConcurrency and what is tolerated, named as UpdateMapRun names them."""
 
     def abort(self) -> None:
         """Stop the children and close the run's record, at once."""
@@ -33,6 +40,7 @@ class Execution:
         session: the execution role.
         name: the state machine's name.
         definition: what runs.
+        logging: the machine's LoggingConfiguration.
         map_runs: those of this execution that are under way.
 
     """
@@ -40,6 +48,7 @@ class Execution:
     session: RoleSession
     name: str
     definition: Definition
+    logging: dict[str, Any]
     map_runs: list[MapRun] = field(default_factory=list)
 
     @property
@@ -80,9 +89,9 @@ class Execution:
         }
         return Environment(
             aws_execution_details=self,
-            execution_type=StateMachineType.STANDARD,
+            execution_type=StateMachineType(type_of(record["executionArn"])),
             event_history_context=EventHistoryContext.of_program_start(),
-            cloud_watch_logging_session=None,
+            cloud_watch_logging_session=execution_log(self.logging, record["executionArn"]),
             activity_store={},
             context={"Execution": execution, "StateMachine": {"Id": state_machine_id, "Name": self.name}},
         )

@@ -49,14 +49,11 @@ class Interpreter:
         if record is None:
             return
         try:
-            machine = stepfunctions._state_machines.get(record["stateMachineArn"])
-            if machine is None:
-                stepfunctions._fail_execution(record, "StateMachineDeleted", "State machine no longer exists")
-                return
-            definition = compile_definition(machine["definition"])
-            session = RoleSession(self._clients, record["stateMachineArn"], machine["roleArn"])
-            execution = Execution(session, machine["name"], definition)
-            env = execution.environment(record, record["stateMachineArn"], json.loads(record["input"]))
+            machine = record["machine"]
+            definition = compile_definition(machine.definition)
+            session = RoleSession(self._clients, machine.arn, machine.role_arn)
+            execution = Execution(session, machine.name, definition, machine.logging)
+            env = execution.environment(record, machine.arn, json.loads(record["input"]))
             run_program(env, record, definition.program)
         except Exception as error:  # noqa: BLE001 - whatever it is, the execution has ended with it
             _log.exception("execution %s", execution_arn)
@@ -95,7 +92,6 @@ def install(clients: ClientFactory, sync_poll_seconds: float) -> None:
     require(
         stepfunctions,
         "_executions",
-        "_state_machines",
         "_fail_execution",
         "_emit_execution_status_event",
     )

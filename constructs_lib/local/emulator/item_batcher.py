@@ -4,12 +4,11 @@ A child's input is `{"Items": […]}`, with `BatchInput` beside it when the stat
 input as UTF-8 JSON without spaces, which is how Step Functions measures a payload.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-MAX_PAYLOAD_BYTES = 262144
+from constructs_lib.local.emulator.payload import MAX_PAYLOAD_BYTES, as_json
 
 
 class ItemTooLargeError(ValueError):
@@ -22,11 +21,6 @@ class Batch:
 
     input: Any
     items: int
-
-
-def as_json(value: Any) -> str:
-    """JSON text as Step Functions writes it: no spaces, letters as they are."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def single(items: Iterable[Any]) -> list[Batch]:

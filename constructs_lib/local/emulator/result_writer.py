@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from constructs_lib.local.emulator.item_batcher import as_json
+from constructs_lib.local.emulator.payload import as_json
 
 PUT_OBJECT = "arn:aws:states:::s3:putObject"
 FILES = {

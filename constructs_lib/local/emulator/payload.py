@@ -1,0 +1,18 @@
+"""How large a payload is: Step Functions measures JSON as UTF-8 without spaces."""
+
+import json
+from typing import Any
+
+MAX_PAYLOAD_BYTES = 262144
+
+
+def as_json(value: Any) -> str:
+    """JSON text as Step Functions writes it: no spaces, letters as they are."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def fits(value: Any) -> bool:
+    """Whether a value (a string is measured as the JSON text that it holds) is within the limit of a payload."""
+    text = value if isinstance(value, str) else as_json(value)
+    # No letter has more than four bytes: most payloads needn't be encoded to be measured.
+    return len(text) * 4 <= MAX_PAYLOAD_BYTES or len(text.encode()) <= MAX_PAYLOAD_BYTES
