@@ -1,4 +1,4 @@
-"""A definition made ready for moto's interpreter.
+"""A definition checked, and made ready for moto's interpreter.
 
 moto's grammar lacks parts of a Distributed Map (EXPRESS children, whole numbers as percentage, batches with their
 input, the writer's configuration). They are taken out of the text that moto parses and kept aside in a `MapSpec`, from
@@ -9,7 +9,7 @@ field's presence.
 import copy
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,20 +19,26 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from constructs_lib.local.emulator import item_reader
-from constructs_lib.local.emulator.map_fields import (
-    UnsupportedFieldError,
-    check_map_fields,
-    is_distributed,
-    processor_config,
-    states_of,
-)
+from constructs_lib.local.emulator.definition_check import check_definition
+from constructs_lib.local.emulator.definition_fields import language_of
+from constructs_lib.local.emulator.definition_place import JSONATA, JSONPATH, Problem
+from constructs_lib.local.emulator.map_fields import is_distributed, processor_config
 from constructs_lib.local.emulator.patches import replace, require
 
 _KEPT_ASIDE = ("ItemReader", "ItemBatcher", "ItemSelector", "Parameters", "ResultWriter")
 
 
 class InvalidDefinitionError(ValueError):
-    """The definition can't be created; the message says where and why."""
+    """The definition can't be created; the message is that of Step Functions' `InvalidDefinition`.
+
+    Args:
+        problems: each says where and why.
+
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"Invalid State Machine Definition: '{', '.join(map(str, problems))}'")
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class Definition:
 
     def location_of(self, state_name: str, expression: str) -> str | None:
         """Where a JSONata expression stands in a state, `Arguments/FunctionName` say; None when it doesn't."""
-        states = states_of(json.loads(self.text), self.query_language)
+        states = _states_of(json.loads(self.text), self.query_language)
         state = next((state for name, state, _ in states if name == state_name), None)
         return next(_places(state, expression, ""), None)
 
@@ -90,37 +96,59 @@ def _places(value: Any, expression: str, place: str) -> Iterator[str]:
         yield place
 
 
-@functools.lru_cache(maxsize=512)
-def compile_definition(text: str) -> Definition:
-    """Parse a definition.
+def _states_of(machine: dict[str, Any], machine_language: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Each state of a machine, branches and processors included: its name, itself, its query language.
+
+    A state in a branch or processor that names no language has the machine's, not that of the state around it.
+    """
+    for name, state in machine["States"].items():
+        yield name, state, language_of(state, machine_language)
+        for branch in state.get("Branches", []):
+            yield from _states_of(branch, machine_language)
+        for processor in ("ItemProcessor", "Iterator"):
+            if processor in state:
+                yield from _states_of(state[processor], machine_language)
+
+
+def compile_definition(text: str, machine_type: str = "STANDARD") -> Definition:
+    """Check and parse a definition.
+
+    Args:
+        text: the definition's JSON.
+        machine_type: STANDARD or EXPRESS, which can do less.
 
     Raises:
-        InvalidDefinitionError: it isn't JSON, isn't ASL, or holds a field that the local cloud doesn't run.
+        InvalidDefinitionError: Step Functions would refuse it, or the local cloud can't run it.
 
     """
+    if problems := check_definition(text, machine_type):
+        raise InvalidDefinitionError(problems)
+    return _parse(text)
+
+
+@functools.lru_cache(maxsize=512)
+def _parse(text: str) -> Definition:
+    definition = json.loads(text)
+    language = language_of(definition, JSONPATH)
     try:
-        definition = json.loads(text)
-        language = definition.get("QueryLanguage", "JSONPath")
-        check_map_fields(definition)
         maps = dict(_keep_aside(definition, language))
         program = AmazonStateLanguageParser.parse(json.dumps(definition))[0]
-    except json.JSONDecodeError as error:
-        raise InvalidDefinitionError(f"The definition isn't JSON: {error}") from error
-    except ASLParserException as error:
-        raise InvalidDefinitionError(f"Invalid State Machine Definition: {'; '.join(error.errors)}") from error
-    except (UnsupportedFieldError, ValueError, RuntimeError, AttributeError, TypeError, KeyError) as error:
-        raise InvalidDefinitionError(f"Invalid State Machine Definition: {error}") from error
+    except Exception as error:
+        # What the check lets pass and moto's grammar doesn't have: whatever moto raises, it can't run here.
+        reason = "; ".join(error.errors) if isinstance(error, ASLParserException) else str(error)
+        message = f"the local cloud can't read the definition: {reason}"
+        raise InvalidDefinitionError([Problem("SCHEMA_VALIDATION_FAILED", message, None)]) from error
     return Definition(program, language, maps, text)
 
 
 def _keep_aside(definition: dict[str, Any], language: str) -> list[tuple[str, MapSpec]]:
     specs = []
-    for name, state, query_language in states_of(definition, language):
+    for name, state, query_language in _states_of(definition, language):
         if not is_distributed(state):
             continue
         config = processor_config(state)
         kept = {key: state.pop(key) for key in _KEPT_ASIDE if key in state}
-        if query_language == "JSONata":
+        if query_language == JSONATA:
             # Parsed for its expressions' mistakes: what is kept aside, moto doesn't see.
             Template(query_language, kept)
         specs.append(
@@ -148,7 +176,7 @@ def _keep_aside(definition: dict[str, Any], language: str) -> list[tuple[str, Ma
 
 @functools.lru_cache(maxsize=512)
 def _parse_template(query_language: str, field_name: str, text: str) -> Any:
-    arguments = "Arguments" if query_language == "JSONata" else "Parameters"
+    arguments = "Arguments" if query_language == JSONATA else "Parameters"
     state = {
         "Type": "Task",
         "Resource": "arn:aws:states:::aws-sdk:s3:getObject",
@@ -184,6 +212,20 @@ def _make_preprocessor(self: Any) -> None:
     self._query_language_per_scope = []
 
 
+def _open_language(self: Any, tree: Any) -> None:
+    """In the place of moto's `Preprocessor._open_query_language_scope`.
+
+    moto gives a state in a branch or processor the language of the state around it; on AWS it has the machine's.
+    """
+    opened = self._query_language_per_scope
+    inherited = opened[:1]
+    opened.extend(inherited)
+    _original_open_language(self, tree)
+    if inherited:
+        del opened[-2]
+
+
+_original_open_language: Any = preprocessor.Preprocessor._open_query_language_scope
 _original_make_preprocessor: Any = preprocessor.Preprocessor.__init__
 _original_string_of: Any = preprocessor.Preprocessor._inner_string_of
 
@@ -192,6 +234,7 @@ def install() -> None:
     """Read each definition by itself, and its strings as JSON has them."""
     require(preprocessor.Preprocessor, "_query_language_per_scope")
     replace(preprocessor.Preprocessor, "__init__", _make_preprocessor)
+    replace(preprocessor.Preprocessor, "_open_query_language_scope", _open_language)
     replace(preprocessor.Preprocessor, "_inner_string_of", staticmethod(_string_of))
     replace(variable_store.VariableStore, "get_assigned_variables", _assigned_variables)
 

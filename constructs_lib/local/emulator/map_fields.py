@@ -1,56 +1,38 @@
-"""The fields of a Map state that the local cloud runs; a definition with another is refused when it is created.
+"""What belongs to a Map state alone: its mode, and the reader, batcher and writer of a Distributed Map.
 
-Ignoring a field would be worse than not having it: the run would look right and be wrong. So each Map state, reader,
-batcher and writer is compared with what is implemented, and the first difference is reported by state and field.
+Ignoring a field would be worse than not having it: the run would look right and be wrong. So what Step Functions has
+and the local cloud doesn't (Parquet, an inventory's manifest) is refused by name.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from constructs_lib.local.emulator import item_reader, result_writer
+from constructs_lib.local.emulator.definition_place import JSONATA, JSONPATH, OnlyIn, Place, Problem, Schema
+from constructs_lib.local.emulator.definition_values import (
+    array_of,
+    integer,
+    one_of,
+    reference_path,
+    runs,
+    string,
+    template,
+)
 
-_COMMON = {
-    "Type", "Comment", "QueryLanguage", "InputPath", "OutputPath", "ResultPath", "ResultSelector", "Output", "Assign",
-    "Retry", "Catch", "Next", "End", "Items", "ItemsPath", "ItemSelector", "Parameters", "MaxConcurrency",
-    "MaxConcurrencyPath", "ItemProcessor", "Iterator",
-    # Without effect on an inline Map, where Step Functions accepts them all the same.
-    "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage",
-    "ToleratedFailurePercentagePath",
-}  # fmt: skip
-_DISTRIBUTED = _COMMON | {"ItemReader", "ItemBatcher", "ResultWriter", "Label"}
-_READER = {"Resource", "Arguments", "Parameters", "ReaderConfig"}
-_READER_CONFIG = {
-    "InputType", "CSVHeaderLocation", "CSVHeaders", "CSVDelimiter", "MaxItems", "MaxItemsPath", "ItemsPointer",
-}  # fmt: skip
-_BATCHER = {
-    "MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", "BatchInput",
-}  # fmt: skip
-_WRITER = {"Resource", "Arguments", "Parameters", "WriterConfig"}
-_WRITER_ARGUMENTS = {"Bucket", "Prefix"}
-_WRITER_CONFIG = {"OutputType", "Transformation"}
 LONGEST_LABEL = 40
-
-
-class UnsupportedFieldError(ValueError):
-    """A Map state has a field that isn't implemented, or a value that isn't; the message names state and field."""
-
-
-def states_of(machine: dict[str, Any], query_language: str) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Each state of a machine, branches and processors included: its name, itself, its query language."""
-    for name, state in machine.get("States", {}).items():
-        language = state.get("QueryLanguage", query_language)
-        yield name, state, language
-        for branch in state.get("Branches", []):
-            yield from states_of(branch, language)
-        for processor in ("ItemProcessor", "Iterator"):
-            if processor in state:
-                yield from states_of(state[processor], language)
+_LARGEST_INPUT = 262_144
+_DISTRIBUTED_ONLY = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")
+# https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html, Label
+_NOT_IN_LABEL = re.compile(r"""[\s?*<>{}\[\]"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]""")
+_PARAMETERS = {"Parameters": OnlyIn(JSONPATH, template), "Arguments": OnlyIn(JSONATA, template)}
 
 
 def processor_config(state: dict[str, Any]) -> dict[str, Any]:
     """A Map state's ProcessorConfig; empty when it has none. `Iterator` is the older name of ItemProcessor."""
-    config: dict[str, Any] = state.get("ItemProcessor", state.get("Iterator", {})).get("ProcessorConfig", {})
-    return config
+    processor = state.get("ItemProcessor", state.get("Iterator"))
+    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    return config if isinstance(config, dict) else {}
 
 
 def is_distributed(state: dict[str, Any]) -> bool:
@@ -58,87 +40,142 @@ def is_distributed(state: dict[str, Any]) -> bool:
     return state.get("Type") == "Map" and processor_config(state).get("Mode") == "DISTRIBUTED"
 
 
-def check_map_fields(definition: dict[str, Any]) -> None:
-    """Refuse what the Map states of a definition ask for and don't get.
-
-    Raises:
-        UnsupportedFieldError: names the state and the field.
-
-    """
-    for name, state, _ in states_of(definition, definition.get("QueryLanguage", "JSONPath")):
-        if state.get("Type") != "Map":
-            continue
-        if is_distributed(state):
-            _check_distributed(name, state)
-        else:
-            _check_fields(name, "", state, _COMMON)
+def _mode_rules(config: dict[str, Any], place: Place) -> Iterator[Problem]:
+    if config.get("Mode") == "DISTRIBUTED":
+        if "ExecutionType" not in config:
+            yield place.problem("These fields are required: [ExecutionType]")
+    elif "ExecutionType" in config:
+        yield place.problem("Field 'ExecutionType' is not supported")
 
 
-def _check_distributed(name: str, state: dict[str, Any]) -> None:
-    _check_fields(name, "", state, _DISTRIBUTED)
-    config = processor_config(state)
-    _check_fields(name, "ItemProcessor.ProcessorConfig.", config, {"Mode", "ExecutionType"})
-    _check_value(
-        name, "ItemProcessor.ProcessorConfig.ExecutionType", config.get("ExecutionType"), "STANDARD", "EXPRESS"
-    )
-    label = state.get("Label", "")
-    if len(label) > LONGEST_LABEL:
-        raise UnsupportedFieldError(
-            f"State {name!r}: Label has {len(label)} characters ({label}), at most {LONGEST_LABEL} are allowed"
+PROCESSOR_CONFIG = Schema(
+    {"Mode": one_of("INLINE", "DISTRIBUTED"), "ExecutionType": one_of("STANDARD", "EXPRESS")}, rules=(_mode_rules,)
+)
+
+
+def _csv_rules(config: dict[str, Any], place: Place) -> Iterator[Problem]:
+    if config.get("InputType") == "CSV":
+        if "CSVHeaderLocation" not in config:
+            yield place.problem("The field 'CSVHeaderLocation' is required")
+        if config.get("CSVHeaderLocation") == "GIVEN" and not config.get("CSVHeaders"):
+            yield place.problem("These fields are required: [CSVHeaders]")
+    else:
+        for name in config:
+            if name.startswith("CSV"):
+                yield place.problem(f"Field '{name}' is not supported")
+
+
+def _reader_resource(value: Any, place: Place) -> Iterator[Problem]:
+    allowed = (item_reader.GET_OBJECT, item_reader.LIST_OBJECTS)
+    if value not in allowed:
+        message = f"The field 'Resource' does not match any of the allowed values: [{', '.join(allowed)}]"
+        yield place.problem(message)
+
+
+ITEM_READER = Schema(
+    {
+        "Resource": _reader_resource,
+        **_PARAMETERS,
+        "ReaderConfig": Schema(
+            {
+                "InputType": runs(item_reader.INPUT_TYPES, "MANIFEST", "PARQUET"),
+                "CSVHeaderLocation": one_of("FIRST_ROW", "GIVEN"),
+                "CSVHeaders": array_of(string),
+                "CSVDelimiter": one_of(*item_reader.DELIMITERS),
+                "MaxItems": integer(0),
+                "MaxItemsPath": OnlyIn(JSONPATH, reference_path),
+                "ItemsPointer": string,
+            },
+            at_most_one=(("MaxItems", "MaxItemsPath"),),
+            not_run=frozenset({"ManifestType", "Transformation"}),
+            rules=(_csv_rules,),
+        ),
+    },
+    required=("Resource",),
+)
+
+
+def _batch_rules(batcher: dict[str, Any], place: Place) -> Iterator[Problem]:
+    if not any(name.startswith("Max") for name in batcher):
+        message = "This object should have one of the following fields: "
+        yield place.problem(
+            f"{message}[MaxItemsPerBatch, MaxItemsPerBatchPath, MaxInputBytesPerBatch, MaxInputBytesPerBatchPath]"
         )
-    if "ItemReader" in state:
-        _check_reader(name, state["ItemReader"])
-    if "ItemBatcher" in state:
-        _check_fields(name, "ItemBatcher.", state["ItemBatcher"], _BATCHER)
-        if not set(state["ItemBatcher"]) - {"BatchInput"}:
-            raise UnsupportedFieldError(
-                f"State {name!r}: ItemBatcher needs MaxItemsPerBatch or MaxInputBytesPerBatch (or their Path)"
-            )
-    if "ResultWriter" in state:
-        _check_writer(name, state["ResultWriter"])
 
 
-def _check_reader(name: str, reader: dict[str, Any]) -> None:
-    _check_fields(name, "ItemReader.", reader, _READER)
-    _check_value(
-        name, "ItemReader.Resource", reader.get("Resource", ""), item_reader.GET_OBJECT, item_reader.LIST_OBJECTS
-    )
-    config = reader.get("ReaderConfig", {})
-    where = "ItemReader.ReaderConfig."
-    _check_fields(name, where, config, _READER_CONFIG)
-    _check_value(name, where + "InputType", config.get("InputType"), *item_reader.INPUT_TYPES)
-    _check_value(name, where + "CSVHeaderLocation", config.get("CSVHeaderLocation"), "FIRST_ROW", "GIVEN")
-    _check_value(name, where + "CSVDelimiter", config.get("CSVDelimiter"), *item_reader.DELIMITERS)
-    if config.get("CSVHeaderLocation") == "GIVEN" and not config.get("CSVHeaders"):
-        raise UnsupportedFieldError(f"State {name!r}: {where}CSVHeaders is missing: CSVHeaderLocation is GIVEN")
+ITEM_BATCHER = Schema(
+    {
+        "MaxItemsPerBatch": integer(1),
+        "MaxItemsPerBatchPath": OnlyIn(JSONPATH, reference_path),
+        "MaxInputBytesPerBatch": integer(1, _LARGEST_INPUT),
+        "MaxInputBytesPerBatchPath": OnlyIn(JSONPATH, reference_path),
+        "BatchInput": template,
+    },
+    at_most_one=(
+        ("MaxItemsPerBatch", "MaxItemsPerBatchPath"),
+        ("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"),
+    ),
+    rules=(_batch_rules,),
+)
 
 
-def _check_writer(name: str, writer: dict[str, Any]) -> None:
-    _check_fields(name, "ResultWriter.", writer, _WRITER)
-    if "Resource" in writer:
-        _check_value(name, "ResultWriter.Resource", writer["Resource"], result_writer.PUT_OBJECT)
-        for field in ("Arguments", "Parameters"):
-            arguments = writer.get(field, {})
-            if isinstance(arguments, dict):
-                plain = {key.removesuffix(".$"): value for key, value in arguments.items()}
-                _check_fields(name, f"ResultWriter.{field}.", plain, _WRITER_ARGUMENTS)
-    config = writer.get("WriterConfig", {})
-    where = "ResultWriter.WriterConfig."
-    _check_fields(name, where, config, _WRITER_CONFIG)
-    _check_value(name, where + "OutputType", config.get("OutputType"), "JSON", "JSONL")
-    _check_value(name, where + "Transformation", config.get("Transformation"), "NONE", "COMPACT", "FLATTEN")
+def _writer_resource(value: Any, place: Place) -> Iterator[Problem]:
+    if value != result_writer.PUT_OBJECT:
+        message = f"The field 'Resource' does not match any of the allowed values: [{result_writer.PUT_OBJECT}]"
+        yield place.problem(message)
 
 
-def _check_fields(state: str, where: str, found: dict[str, Any], allowed: set[str]) -> None:
-    for field in found:
-        if field not in allowed:
-            raise UnsupportedFieldError(
-                f"State {state!r}: the local cloud doesn't run {where}{field}; it runs {', '.join(sorted(allowed))}"
-            )
+def _writer_rules(writer: dict[str, Any], place: Place) -> Iterator[Problem]:
+    field = "Arguments" if place.language == JSONATA else "Parameters"
+    if ("Resource" in writer) != (field in writer):
+        missing = field if "Resource" in writer else "Resource"
+        yield place.problem(f"These fields are required: [{missing}]")
+    elif not writer:
+        yield place.problem(f"This object should have Resource and {field}, WriterConfig, or all of them")
+    arguments = writer.get(field)
+    for name in arguments if isinstance(arguments, dict) else ():
+        if name.removesuffix(".$") not in ("Bucket", "Prefix"):
+            message = f"the local cloud doesn't run the field '{name}' here; it runs Bucket, Prefix"
+            yield place.at(field).at(name).problem(message)
 
 
-def _check_value(state: str, field: str, found: Any, *allowed: str) -> None:
-    if found is not None and found not in allowed:
-        raise UnsupportedFieldError(
-            f"State {state!r}: the local cloud doesn't run {field} {found!r}; it runs {', '.join(allowed)}"
-        )
+RESULT_WRITER = Schema(
+    {
+        "Resource": _writer_resource,
+        **_PARAMETERS,
+        "WriterConfig": Schema(
+            {"OutputType": one_of("JSON", "JSONL"), "Transformation": one_of("NONE", "COMPACT", "FLATTEN")}
+        ),
+    },
+    rules=(_writer_rules,),
+)
+
+
+def map_rules(state: dict[str, Any], place: Place) -> Iterator[Problem]:
+    """A Distributed Map where there can't be one, and its fields on another."""
+    if is_distributed(state):
+        if place.express:
+            message = "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines"
+            processor = "ItemProcessor" if "ItemProcessor" in state else "Iterator"
+            yield place.at(processor).at("ProcessorConfig").at("Mode").problem(message)
+    else:
+        for name in _DISTRIBUTED_ONLY:
+            if name in state:
+                message = f"the local cloud runs the field '{name}' only where ProcessorConfig's Mode is DISTRIBUTED"
+                yield place.at(name).problem(message)
+
+
+def label(value: Any, place: Place) -> Iterator[Problem]:
+    """The name of a Map's runs within the machine, in their ARNs."""
+    if not isinstance(value, str):
+        yield place.problem("Expected value of type String")
+        return
+    code = "INVALID_LABEL_NAME"
+    if len(value) > LONGEST_LABEL:
+        message = f"Invalid Label name: {value} exceeds the {LONGEST_LABEL}-character limit allowed by the service"
+        yield place.problem(message, code)
+    if found := _NOT_IN_LABEL.search(value):
+        yield place.problem(f"Invalid Label name: {value} contains the invalid character {found[0]!r}", code)
+    if value in place.names.labels:
+        yield place.problem(f"Duplicate Label name: {value}", "DUPLICATE_LABEL_NAME")
+    place.names.labels.add(value)

@@ -100,4 +100,4 @@ def test_should_fail_the_stack_of_a_machine_that_cannot_run(cloud: Cloud) -> Non
     failed = [stack["StackName"] for stack in stacks if stack["StackStatus"] == "ROLLBACK_COMPLETE"]
     events = cloud.client("cloudformation").describe_stack_events(StackName=failed[-1])["StackEvents"]
     reasons = " ".join(event.get("ResourceStatusReason", "") for event in events)
-    assert "State 'A': the local cloud doesn't run Sorted" in reasons
+    assert "Field 'Sorted' is not supported at /States/A" in reasons

@@ -403,9 +403,7 @@ def test_should_need_each_permission(cloud: Cloud, without: str | None, resource
 
 
 def test_should_refuse_a_field_it_does_not_run(cloud: Cloud) -> None:
-    with pytest.raises(
-        ClientError, match=r"State 'Map': the local cloud doesn't run ItemReader\.ReaderConfig\.Transformation"
-    ):
+    with pytest.raises(ClientError, match=r"the local cloud doesn't run .* /States/Map/ItemReader/.*/Transformation"):
         run(
             cloud,
             map_state(
@@ -419,5 +417,5 @@ def test_should_refuse_a_field_it_does_not_run(cloud: Cloud) -> None:
 
 
 def test_should_refuse_an_expression_in_a_field_of_its_own(cloud: Cloud) -> None:
-    with pytest.raises(ClientError, match=r"The JSONata expression '\$\$' refers to \$\$"):
+    with pytest.raises(ClientError, match=r"Reference to '\$\$' is not supported\. at /States/Map/ItemSelector"):
         run(cloud, map_state(Items=[1], ItemSelector={"all": "{% $$ %}"}))

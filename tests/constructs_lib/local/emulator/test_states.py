@@ -166,20 +166,20 @@ def test_should_let_an_expression_refer_to_its_context(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("$", "refers to $, its input"),
-        ("$.total", "refers to $, its input"),
-        ("$string($)", "refers to $, its input"),
-        ("{'total': $}", "refers to $, its input"),
-        ("$$", "refers to $$, its input"),
-        ("$states.input[$$.total > 1]", "refers to $$, its input"),
-        ("$states.input +", "can't be parsed"),
+        ("$", "Reference to '$' is not supported."),
+        ("$.total", "Reference to '$' is not supported."),
+        ("$string($)", "Reference to '$' is not supported."),
+        ("{'total': $}", "Reference to '$' is not supported."),
+        ("$$", "Reference to '$$' is not supported."),
+        ("$states.input[$$.total > 1]", "Reference to '$$' is not supported."),
+        ("$states.input +", "Unexpected end of expression"),
     ],
 )
 def test_should_refuse_an_expression_that_has_no_input_to_refer_to(cloud: Cloud, expression: str, said: str) -> None:
     with pytest.raises(ClientError, match="InvalidDefinition") as refused:
         cloud.machine({"A": {**PASS, "Output": {"value": f"{{% {expression} %}}"}}})
 
-    assert f"The JSONata expression '{expression}' {said}" in str(refused.value)
+    assert f"{said} at /States/A/Output/value" in str(refused.value)
 
 
 def test_should_see_the_variables_between_two_divisions(cloud: Cloud) -> None:
@@ -403,8 +403,8 @@ def test_should_stop_an_execution_at_once_even_while_it_waits_for_a_retry(cloud:
 
 def test_should_run_two_invocations_of_a_function_at_the_same_time(cloud: Cloud) -> None:
     function = cloud.function("import time\ndef handler(event, context):\n    time.sleep(1.5)\n    return event")
-    branch = {"StartAt": "Work", "States": {"Work": invoke(function)}}
-    both = {"Type": "Parallel", "Branches": [branch, branch, branch], "End": True}
+    branches = [{"StartAt": name, "States": {name: invoke(function)}} for name in ("First", "Second", "Third")]
+    both = {"Type": "Parallel", "Branches": branches, "End": True}
     machine = cloud.machine({"Both": both})
     cloud.wait(cloud.start(machine))
     started = time.monotonic()
@@ -428,11 +428,11 @@ def test_should_fail_for_want_of_a_permission_to_invoke(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("definition", "message"),
     [
-        ("{", "isn't JSON"),
-        ('{"StartAt": "A", "States": {"A": {"Type": "Pas"}}}', "Invalid State Machine Definition"),
+        ("{", "Expecting property name"),
+        ('{"StartAt": "A", "States": {"A": {"Type": "Pas"}}}', "Value should be one of the following"),
         (
             json.dumps({"StartAt": "A", "States": {"A": {"Type": "Map", "Sorted": True, "End": True}}}),
-            "State 'A': the local cloud doesn't run Sorted",
+            "Field 'Sorted' is not supported",
         ),
     ],
 )

@@ -1,0 +1,176 @@
+"""A Task's Resource: what it calls, and whether Step Functions and the local cloud know it.
+
+Four kinds: a Lambda function's ARN, an activity's, an optimized integration (`arn:aws:states:::sqs:sendMessage`) and an
+AWS SDK integration (`arn:aws:states:::aws-sdk:s3:getObject`). The last two may end in an integration pattern:
+https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
+"""
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.session
+
+_SYNC, _SYNC_2, _TOKEN = "sync", "sync:2", "waitForTaskToken"
+
+_LAMBDA = re.compile(r"arn:aws[\w-]*:lambda:[^:]+:[^:]+:function:[^:]+(:[^:]+)?")
+_ACTIVITY = re.compile(r"arn:aws[\w-]*:states:[^:]+:[^:]+:activity:[^:]+")
+_INTEGRATION = re.compile(r"arn:aws[\w-]*:states:::(aws-sdk:)?([^:.]+):([^:.]+)(?:\.(.+))?")
+
+
+@dataclass(frozen=True)
+class _Action:
+    """An optimized integration that runs here: its patterns, and the parameters that it can't do without."""
+
+    patterns: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+
+
+_RUN = {
+    "lambda": {"invoke": _Action((_TOKEN,), ("FunctionName",))},
+    "states": {"startExecution": _Action((_SYNC, _SYNC_2, _TOKEN), ("StateMachineArn",))},
+    "dynamodb": {
+        "getItem": _Action(required=("TableName", "Key")),
+        "putItem": _Action(required=("TableName", "Item")),
+        "updateItem": _Action(required=("TableName", "Key")),
+        "deleteItem": _Action(required=("TableName", "Key")),
+    },
+    "sns": {"publish": _Action((_TOKEN,), ("Message",))},
+    "sqs": {"sendMessage": _Action((_TOKEN,), ("QueueUrl", "MessageBody"))},
+    "events": {"putEvents": _Action((_TOKEN,), ("Entries",))},
+    "bedrock": {"invokeModel": _Action(required=("ModelId",))},
+    "batch": {"submitJob": _Action((_SYNC,))},
+    "ecs": {"runTask": _Action((_SYNC, _TOKEN), ("TaskDefinition",))},
+    "glue": {"startJobRun": _Action((_SYNC,), ("JobName",))},
+}
+# Optimized integrations of Step Functions that don't run here. moto has a part of apigateway's, which calls whatever
+# host the definition names.
+_NOT_RUN = {
+    "apigateway", "athena", "bedrock-agentcore", "codebuild", "databrew", "eks", "elasticmapreduce", "emr-containers",
+    "emr-serverless", "http", "mediaconvert", "sagemaker",
+}  # fmt: skip
+# Patterns that Step Functions has and the local cloud doesn't.
+_NOT_RUN_PATTERNS = {("bedrock", _SYNC), ("bedrock", _TOKEN), ("glue", "sync:2")}
+
+# The services whose name in Step Functions (that of the Java SDK's package) isn't botocore's without its hyphens.
+_NAMES = {
+    "applicationdiscovery": "discovery", "cloudwatchevents": "events", "cloudwatchlogs": "logs",
+    "cognitoidentityprovider": "cognito-idp", "costandusagereport": "cur", "costexplorer": "ce",
+    "databasemigration": "dms", "directory": "ds", "directoryservicedata": "ds-data",
+    "elasticloadbalancing": "elb", "elasticloadbalancingv2": "elbv2", "elasticsearch": "es", "eventbridge": "events",
+    "iotdataplane": "iot-data", "iotjobsdataplane": "iot-jobs-data", "lexmodelbuilding": "lex-models",
+    "lexmodelsv2": "lexv2-models", "lexruntime": "lex-runtime", "lexruntimev2": "lexv2-runtime",
+    "marketplaceentitlement": "marketplace-entitlement", "marketplacemetering": "meteringmarketplace",
+    "migrationhub": "mgh", "pinpointsmsvoice": "sms-voice", "serverlessapplicationrepository": "serverlessrepo",
+    "sfn": "stepfunctions",
+}  # fmt: skip
+
+
+@functools.cache
+def botocore_names() -> dict[str, str]:
+    """The name in botocore of each service by its name in an AWS SDK integration (`cloudwatchlogs`: `logs`)."""
+    regular = {name.replace("-", ""): name for name in _session().get_available_services()}
+    other = set(_NAMES.values())
+    return {key: name for key, name in regular.items() if name not in other} | _NAMES
+
+
+def required_parameters(resource: str) -> tuple[str, ...] | None:
+    """The parameters that an integration can't do without; None when the resource takes any payload."""
+    found = _INTEGRATION.fullmatch(resource)
+    if found is None:
+        return None
+    sdk, service, action, _ = found.groups()
+    known = None if sdk else _RUN.get(service, {}).get(action)
+    return known.required if known else ()
+
+
+def is_activity(resource: str) -> bool:
+    """Whether a resource is an activity, for a worker to poll."""
+    return _ACTIVITY.fullmatch(resource) is not None
+
+
+def resource_problem(resource: str, *, express: bool) -> str | None:
+    """What keeps a resource from running, in a sentence; None when nothing does.
+
+    Args:
+        resource: a Task's `Resource`.
+        express: the Task is in an EXPRESS machine, or in a Map's EXPRESS children.
+
+    """
+    if not resource.startswith("arn:"):
+        return "Value is not a valid resource ARN"
+    if is_activity(resource):
+        return "Express state machine does not support Activity ARN" if express else None
+    if _LAMBDA.fullmatch(resource):
+        return None
+    found = _INTEGRATION.fullmatch(resource)
+    if found is None:
+        return _unknown(resource)
+    sdk, service, action, pattern = found.groups()
+    problem = _sdk_problem(resource, service, action, pattern) if sdk else _problem(resource, service, action, pattern)
+    if problem is None and express and pattern:
+        if pattern == _TOKEN:
+            # The blank at its end is AWS's.
+            return f"Express state machine does not support '.{_TOKEN}' service integration "
+        return f"Express state machine does not support '.{_SYNC}' service integration"
+    return problem
+
+
+def _unknown(resource: str) -> str:
+    return (
+        f"The resource provided {resource} is not recognized. The value is not a valid resource ARN, "
+        "or the resource is not available in this region."
+    )
+
+
+def _problem(resource: str, service: str, action: str, pattern: str | None) -> str | None:
+    if service in _NOT_RUN:
+        return f"the local cloud doesn't run {service}:{action}; it runs {', '.join(_RUN)} and aws-sdk"
+    actions = _RUN.get(service)
+    if actions is None:
+        return _unknown(resource)
+    if service == "bedrock" and (action not in actions or (service, pattern) in _NOT_RUN_PATTERNS):
+        name = action if pattern is None else f"{action}.{pattern}"
+        return f"the local cloud doesn't run bedrock:{name}; of bedrock it runs {', '.join(actions)}"
+    known = actions.get(action)
+    if known is None or (pattern is not None and pattern not in known.patterns):
+        return _unknown(resource)
+    return None
+
+
+def _sdk_problem(resource: str, service: str, action: str, pattern: str | None) -> str | None:
+    name = botocore_names().get(service)
+    if name is None or pattern not in (None, _TOKEN):
+        return _unknown(resource)
+    model = _model(name)
+    if action not in _actions(name):
+        return _unknown(resource)
+    if not {name, model.endpoint_prefix, model.signing_name} & _served():
+        return f"the local cloud doesn't run aws-sdk:{service}: MiniStack doesn't have this service"
+    return None
+
+
+@functools.cache
+def _session() -> Any:
+    return botocore.session.get_session()
+
+
+@functools.cache
+def _model(name: str) -> Any:
+    return _session().get_service_model(name)
+
+
+@functools.cache
+def _actions(name: str) -> frozenset[str]:
+    return frozenset(operation[0].lower() + operation[1:] for operation in _model(name).operation_names)
+
+
+@functools.cache
+def _served() -> frozenset[str]:
+    # Here and not above: the server's environment must be set before it is loaded.
+    from ministack import app
+
+    return frozenset(
+        name for service, entry in app.SERVICE_REGISTRY.items() for name in (service, *entry.get("aliases", ()))
+    )
