@@ -99,6 +99,7 @@ def _install(settings: Settings) -> None:
         machines,
         object_store,
         role_sessions,
+        sdk_results,
         service_calls,
         task_tokens,
     )
@@ -114,6 +115,7 @@ def _install(settings: Settings) -> None:
     interpreter.install(clients, settings.sync_poll_seconds)
     task_tokens.install()
     faults.install()
+    sdk_results.install()
     limits.install()
     iterations.install()
     machines.install()
