@@ -100,8 +100,11 @@ def _install(settings: Settings) -> None:
         object_store,
         role_sessions,
         sdk_results,
+        service_answers,
         service_calls,
+        state_failures,
         task_tokens,
+        variables,
     )
 
     clients = role_sessions.ClientFactory(settings.endpoint)
@@ -111,6 +114,9 @@ def _install(settings: Settings) -> None:
     json_path.install()
     role_sessions.install()
     service_calls.install()
+    service_answers.install()
+    state_failures.install()
+    variables.install()
     bedrock.install(settings.bedrock_replies)
     interpreter.install(clients, settings.sync_poll_seconds)
     task_tokens.install()

@@ -7,6 +7,7 @@ parsed again each time: a hundred times slower with a large input. Step Function
 
 import functools
 import json
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 
 import moto.stepfunctions.parser.asl.jsonata.jsonata as moto_jsonata
 from jsonata import Jsonata
+from jsonata.jexception import JException
 from jsonata.parser import Parser
 from jsonata.utils import Utils
 from ministack.services import stepfunctions
@@ -24,12 +26,13 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.timestamp import Timestamp
 from moto.stepfunctions.parser.asl.eval import states, variable_store
-from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 
 from constructs_lib.local.emulator.patches import replace, require
+from constructs_lib.local.emulator.state_failures import Unlogged
 
 _KEPT_PER_EXPRESSION = 32
 _KEPT_EXPRESSIONS = 2000
+_ERROR_CODE = re.compile(r"[A-Z]\d{4}")
 
 _bindings = threading.local()
 
@@ -142,7 +145,9 @@ def evaluate(expression: str) -> Any:
         result = json.loads(json.dumps(parsed.evaluate(None, bound), default=_not_json))
     except Exception as error:
         # Whatever the engine raises is a failed evaluation of the user's expression.
-        raise moto_jsonata.JSONataException("UNKNOWN", str(error)) from error
+        # AWS says JSONata's own code of the error first: T1006.
+        code = f"{error.error}: " if isinstance(error, JException) and _ERROR_CODE.fullmatch(error.error) else ""
+        raise moto_jsonata.JSONataException("UNKNOWN", f"{code}{error}") from error
     _expressions.give_back(expression, parsed)
     return result
 
@@ -183,10 +188,6 @@ def _no_functions(variable_references: set[str]) -> str:  # noqa: ARG001 - moto'
     return ""
 
 
-class _Recorded(dict[str, Any]):
-    """Details of a failure whose event is in the history already."""
-
-
 def _fail(env: Any, cause: str, location: str | None) -> NoReturn:
     """Record that an expression failed, and fail its state.
 
@@ -197,7 +198,7 @@ def _fail(env: Any, cause: str, location: str | None) -> NoReturn:
     name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
     details = {"cause": cause, "error": name.error_name, "location": location}
     failure = FailureEventException(
-        FailureEvent(env, name, HistoryEventType.EvaluationFailed, _Recorded(evaluationFailedEventDetails=details))
+        FailureEvent(env, name, HistoryEventType.EvaluationFailed, Unlogged(evaluationFailedEventDetails=details))
     )
     env.event_manager.add_event(
         context=env.event_history_context,
@@ -211,13 +212,6 @@ def _fail_expression(env: Any, expression: str, what: str) -> NoReturn:
     location = env.aws_execution_details.definition.location_of(env.next_state_name, expression)
     where = f" specified for the field '{location}'" if location else ""
     _fail(env, f"The JSONata expression '{expression}'{where} {what}", location)
-
-
-def _add_event(self: Any, *arguments: Any, event_details: Any = None, **more: Any) -> Any:
-    """In the place of moto's `EventManager.add_event`: a task adds the event of each of its failures, this one too."""
-    if isinstance(event_details, _Recorded):
-        return None
-    return _original_add_event(self, *arguments, event_details=event_details, **more)
 
 
 def _evaluate_string(self: Any, env: Any) -> None:
@@ -250,7 +244,6 @@ def _refuse_timestamp(self: Any, env: Any, text: str) -> Any:
 _original_make_string: Any = string_expression.StringJSONata.__init__
 _original_evaluate_string: Any = string_expression.StringJSONata._eval_body
 _original_refuse_timestamp: Any = Timestamp._create_failure_event
-_original_add_event: Any = EventManager.add_event
 
 
 def install() -> None:
@@ -264,7 +257,6 @@ def install() -> None:
     replace(string_expression.StringJSONata, "_eval_body", _evaluate_string)
     replace(string_expression, "validate_jsonata_expression_output", _check_output)
     replace(Timestamp, "_create_failure_event", _refuse_timestamp)
-    replace(EventManager, "add_event", _add_event)
     replace(states.States, "to_variable_declarations", _bind_states)
     replace(variable_store.VariableStore, "get_variable_declarations", _bind_variables)
     replace(string_expression, "get_intrinsic_functions_declarations", _no_functions)

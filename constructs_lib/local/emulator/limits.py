@@ -12,7 +12,6 @@ from typing import Any
 
 from moto.stepfunctions.parser import quotas
 from moto.stepfunctions.parser.api import HistoryEventType
-from moto.stepfunctions.parser.asl.component.common.assign.assign_decl import AssignDecl
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
@@ -114,15 +113,18 @@ def _run(self: Any, env: Any) -> None:
         env.set_timed_out()
 
 
-def _assign(self: Any, env: Any) -> None:
-    """In the place of moto's `AssignDecl._eval_body`: the same, and the variables' sizes are checked."""
-    _original_assign(self, env)
-    store = env.variable_store
-    sizes = {name: len(as_json(store.get(name)).encode()) for name in store._declaration_tracing}
+def check_variables(env: Any, assigned: dict[str, Any]) -> None:
+    """Check the sizes of the variables that a state assigns, and of all that there are with them.
+
+    Raises:
+        FailureEventException: moto's; a limit is exceeded.
+
+    """
+    sizes = {name: len(as_json(value).encode()) for name, value in assigned.items()}
     # Those over the limit each, or together. AWS's words aren't known.
     if sum(sizes.values()) > MAX_PAYLOAD_BYTES:
         raise data_limit_error(env, f"The variables {', '.join(sorted(sizes))} exceed {MAX_PAYLOAD_BYTES} bytes.")
-    everything = {**store._outer_scope, **store._inner_scope}
+    everything = {**env.variable_store._outer_scope, **env.variable_store._inner_scope, **assigned}
     # With fewer, each within its own limit, they can't be too large.
     if len(everything) >= MAX_VARIABLES_BYTES // MAX_PAYLOAD_BYTES:
         size = sum(len(as_json(value).encode()) for value in everything.values())
@@ -146,9 +148,6 @@ def _check_parameters(original: Any) -> Any:
     return eval_parameters
 
 
-_original_assign: Any = AssignDecl._eval_body
-
-
 def install() -> None:
     """Let the limits hold."""
     require(FailureEventException, "get_execution_failed_event_details")
@@ -157,6 +156,5 @@ def install() -> None:
     # Until the program runs; ExecutionStarted comes before that.
     EventManager.is_bounded = False
     replace(Program, "eval", _run)
-    replace(AssignDecl, "_eval_body", _assign)
     for task in (StateTask, StateTaskActivity, StateTaskLambda):
         replace(task, "_eval_parameters", _check_parameters(task._eval_parameters))

@@ -29,6 +29,8 @@ _CONFIG = Config(
     read_timeout=900,
     max_pool_connections=64,
     inject_host_prefix=False,
+    # Step Functions doesn't ask S3 for checksums: a task's result would show them.
+    response_checksum_validation="when_required",
 )
 
 
@@ -70,10 +72,13 @@ class ClientFactory:
 def _complete_error(parsed: dict[str, Any], model: Any, **_: Any) -> None:
     """Give an answer what the interpreter reads from it.
 
-    Some of MiniStack's errors carry no request id; and moto appends "Exception" to Step Functions' error codes by
-    itself.
+    Some of MiniStack's errors carry no request id; S3's carry one header too many, for which botocore doesn't read the
+    host's id; and moto appends "Exception" to Step Functions' error codes by itself.
     """
-    parsed.setdefault("ResponseMetadata", {}).setdefault("RequestId", responses.new_uuid())
+    metadata = parsed.setdefault("ResponseMetadata", {})
+    metadata.setdefault("RequestId", responses.new_uuid())
+    if model.service_model.service_name == "s3" and (host_id := metadata.get("HTTPHeaders", {}).get("x-amz-id-2")):
+        metadata["HostId"] = host_id
     if "Error" in parsed and model.service_model.service_name == "stepfunctions":
         parsed["Error"]["Code"] = parsed["Error"].get("Code", "").removesuffix("Exception")
 

@@ -5,18 +5,30 @@ Step Functions writes every API's parameters in PascalCase (`StateMachineArn`), 
 with the services' models from botocore.
 """
 
+import base64
 import functools
 import json
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import (
     StateTaskServiceAwsSdk,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_dynamodb import (
+    StateTaskServiceDynamoDB,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
     StateTaskServiceLambda,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sqs import (
+    StateTaskServiceSqs,
 )
 from moto.stepfunctions.parser.utils import camel_to_snake_case
 
@@ -26,7 +38,7 @@ _models = botocore.session.get_session()
 
 
 @functools.cache
-def _operation(service: str, action: str) -> Any:
+def operation(service: str, action: str) -> Any:
     """The model of an operation by its name in Python; None when botocore has no such service or operation."""
     try:
         model = _models.get_service_model(service)
@@ -39,41 +51,105 @@ def _operation(service: str, action: str) -> Any:
 
 
 def _operation_of(state: Any, service: str | None, action: str | None) -> Any:
-    return _operation(state._get_boto_service_name(service), state._get_boto_service_action(action))
+    return operation(state._get_boto_service_name(service), state._get_boto_service_action(action))
 
 
 def _normalise_parameters(
     self: Any, parameters: Any, boto_service_name: str | None = None, service_action_name: str | None = None
 ) -> None:
     """In the place of moto's empty method: parameters into the API's spelling, in place."""
-    operation = _operation_of(self, boto_service_name, service_action_name)
-    if operation is not None and operation.input_shape is not None and isinstance(parameters, dict):
-        self._to_boto_request(parameters, operation.input_shape)
+    model = _operation_of(self, boto_service_name, service_action_name)
+    if model is None or model.input_shape is None or not isinstance(parameters, dict):
+        return
+    self._to_boto_request(parameters, model.input_shape)
+    for name, shape in model.input_shape.members.items():
+        # To the SDK that calls for Step Functions, null is a member that isn't set; but a payload may be null.
+        if parameters.get(name, shape) is None and shape.type_name != "blob":
+            del parameters[name]
 
 
 def _normalise_response(
     self: Any, response: Any, boto_service_name: str | None = None, service_action_name: str | None = None
 ) -> None:
     """In the place of moto's empty method: a result into Step Functions' spelling, in place."""
-    operation = _operation_of(self, boto_service_name, service_action_name)
-    if operation is None or operation.output_shape is None or not isinstance(response, dict):
+    model = _operation_of(self, boto_service_name, service_action_name)
+    if model is None or model.output_shape is None or not isinstance(response, dict):
         return
-    self._from_boto_response(response, operation.output_shape)
-    service = operation.service_model.service_name
+    self._from_boto_response(response, model.output_shape)
+    service = model.service_model.service_name
     for key, value in response.items():
-        if service == "stepfunctions" and hasattr(value, "timestamp"):
+        if service == "stepfunctions" and isinstance(value, datetime):
             response[key] = int(value.timestamp() * 1000)
-        if service == "bedrock-runtime" and key == "Body" and isinstance(value, str):
+        elif service == "bedrock-runtime" and key == "Body" and isinstance(value, str):
             response[key] = json.loads(value)
+        else:
+            response[key] = _as_json(value)
+
+
+def _as_json(value: Any) -> Any:
+    """A part of an SDK's answer as Step Functions has it: a time as Java writes an instant.
+
+    That bytes are Base64, as in most services' own JSON, is inferred.
+    """
+    if isinstance(value, dict):
+        return {key: _as_json(element) for key, element in value.items()}
+    if isinstance(value, list):
+        return [_as_json(element) for element in value]
+    if isinstance(value, datetime):
+        precision = "milliseconds" if value.microsecond % 1000 == 0 else "microseconds"
+        text = value.astimezone(UTC).isoformat(timespec=precision if value.microsecond else "seconds")
+        return text.replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value
 
 
 def _lambda_error_cause(client_error: ClientError) -> tuple[str, str]:
     """In the place of moto's: an error that Invoke doesn't declare (a denied call) is `Lambda.AWSLambdaException`."""
     error, cause = _original_lambda_error_cause(client_error)
-    declared = {shape.name for shape in _operation("lambda", "invoke").error_shapes}
+    declared = {shape.name for shape in operation("lambda", "invoke").error_shapes}
     if error.removeprefix("Lambda.") not in declared:
         error = "Lambda.AWSLambdaException"
     return error, cause
+
+
+def _dynamodb_error_cause(client_error: ClientError) -> tuple[str, str]:
+    """In the place of moto's: an error that DynamoDB's model hasn't got has the name of the SDK's exception for it."""
+    error, cause = _original_dynamodb_error_cause(client_error)
+    if error.removeprefix("DynamoDB.") not in _modelled_errors("dynamodb"):
+        error = "DynamoDB.AmazonDynamoDBException"
+    return error, cause
+
+
+@functools.cache
+def _modelled_errors(service: str) -> frozenset[str]:
+    return frozenset(shape.name for shape in _models.get_service_model(service).error_shapes)
+
+
+def _send_to_queue(
+    self: Any, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any
+) -> None:
+    """In the place of moto's `StateTaskServiceSqs._eval_service_task`: AWS sends the request to the queue's own host.
+
+    A host's name without a dot is in nobody's DNS; any other is taken for a queue of this cloud.
+    """
+    host = urlsplit(str(normalised_parameters.get("QueueUrl", ""))).hostname
+    if host is not None and "." not in host and host != "localhost":
+        cause = f"Unable to execute HTTP request: {host}: Name or service not known"
+        _fail_task(self, env, "SQS.SdkClientException", cause)
+    _original_send_to_queue(self, env, resource_runtime_part, normalised_parameters, state_credentials)
+
+
+def _fail_task(task: Any, env: Any, error: str, cause: str) -> NoReturn:
+    details = {
+        "error": error,
+        "cause": cause,
+        "resource": task._get_sfn_resource(),
+        "resourceType": task._get_sfn_resource_type(),
+    }
+    raise FailureEventException(
+        FailureEvent(env, CustomErrorName(error), HistoryEventType.TaskFailed, {"taskFailedEventDetails": details})
+    )
 
 
 # Names of services as they stand in front of an aws-sdk task's errors.
@@ -91,6 +167,8 @@ def _service_error_name(service_name: str) -> str:
     return _ERROR_NAMES.get(service_name.lower(), service_name[:1].upper() + service_name[1:])
 
 
+_original_dynamodb_error_cause: Any = StateTaskServiceDynamoDB._error_cause_from_client_error
+_original_send_to_queue: Any = StateTaskServiceSqs._eval_service_task
 _original_lambda_error_cause: Any = StateTaskServiceLambda._error_cause_from_client_error
 
 
@@ -109,3 +187,5 @@ def install() -> None:
     replace(StateTaskService, "_normalise_response", _normalise_response)
     replace(StateTaskServiceAwsSdk, "_normalise_service_error_name", staticmethod(_service_error_name))
     replace(StateTaskServiceLambda, "_error_cause_from_client_error", staticmethod(_lambda_error_cause))
+    replace(StateTaskServiceDynamoDB, "_error_cause_from_client_error", staticmethod(_dynamodb_error_cause))
+    replace(StateTaskServiceSqs, "_eval_service_task", _send_to_queue)

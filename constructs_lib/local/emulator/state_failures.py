@@ -1,0 +1,128 @@
+"""How a state fails, where moto says it otherwise than AWS: the words, and which events are in the history."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.path.items_path import ItemsPath
+from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringIntrinsicFunction
+from moto.stepfunctions.parser.asl.component.common.timeouts.heartbeat import HeartbeatSecondsPath
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSecondsPath
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
+
+from constructs_lib.local.emulator.patches import replace, require
+
+# AWS's timer counts seconds in 32 bits: 24,855 days are accepted, 24,856 aren't.
+_LONGEST_WAIT_SECONDS = 2**31 - 1
+
+
+class Unlogged(dict[str, Any]):
+    """Details of a failure for which its state adds no event: it is in the history, or the execution's end says it."""
+
+
+def _add_event(self: Any, *arguments: Any, event_details: Any = None, **more: Any) -> Any:
+    """In the place of moto's `EventManager.add_event`: a task adds an event for each of its failures."""
+    if isinstance(event_details, Unlogged):
+        return None
+    return _original_add_event(self, *arguments, event_details=event_details, **more)
+
+
+def _fail_at_run_time(env: Any, cause: str) -> NoReturn:
+    """Fail a state, and with it the execution, with `States.Runtime`."""
+    name = StatesErrorName(typ=StatesErrorNameType.StatesRuntime)
+    details = Unlogged(executionFailedEventDetails={"error": name.error_name, "cause": cause})
+    raise FailureEventException(FailureEvent(env, name, HistoryEventType.ExecutionFailed, details))
+
+
+def _without_event(original: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
+    """In the place of moto's `_eval_seconds` of a path: ExecutionFailed comes once, at the end, not from the state."""
+
+    def evaluate_seconds(self: Any, env: Any) -> int:
+        try:
+            return original(self, env)
+        except FailureEventException as error:
+            event = error.failure_event
+            details = Unlogged(event.event_details)
+            raise FailureEventException(FailureEvent(env, event.error_name, event.event_type, details)) from error
+
+    return evaluate_seconds
+
+
+def _wait(self: Any, env: Any) -> None:
+    """In the place of moto's `WaitFunction._eval_body`: there is a longest wait."""
+    seconds = self._get_wait_seconds(env=env)
+    if seconds > _LONGEST_WAIT_SECONDS:
+        _fail_at_run_time(env, "Wait state delay is too long.")
+    self._wait_interval(env=env, wait_seconds=seconds)
+
+
+def _run_map(self: Any, env: Any) -> None:
+    """In the place of moto's `StateMap._eval_execution`, which names Python's class of an input that isn't an array."""
+    if self.items is None and self.items_path is None and self.item_reader is None:
+        _check_items(env, env.stack[-1])
+    _original_run_map(self, env)
+
+
+def _check_items(env: Any, items: Any) -> None:
+    if isinstance(items, list):
+        return
+    name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
+    cause = f"Map state input must be an array but was: {to_json_str(items, separators=(',', ':'))}"
+    details = {"evaluationFailedEventDetails": {"cause": cause, "error": name.error_name}}
+    raise FailureEventException(FailureEvent(env, name, HistoryEventType.EvaluationFailed, details))
+
+
+def _evaluate_items_path(self: Any, env: Any) -> None:
+    """In the place of moto's `ItemsPath._eval_body`: what isn't an array is no failed query, as it would be in JSONata.
+
+    The sentence is the one that users of AWS report; no recording confirms it.
+    """
+    _original_evaluate_items_path(self, env)
+    if not isinstance(env.stack[-1], list):
+        _fail_at_run_time(env, f'Reference path "{self.string_sampler.literal_value}" must point to array.')
+
+
+def _evaluate_intrinsic(self: Any, env: Any) -> None:
+    """In the place of moto's `StringIntrinsicFunction._eval_body`, which lets Python's own exceptions out.
+
+    The name is documented; the sentence's form is the one that users of AWS report, what went wrong is Python's.
+    """
+    try:
+        _original_evaluate_intrinsic(self, env)
+    except (FailureEventException, NoSuchJsonPathError):
+        raise
+    except Exception as error:
+        # Whatever a function raises is the failure of it.
+        name = StatesErrorName(typ=StatesErrorNameType.StatesIntrinsicFailure)
+        cause = (
+            f"An error occurred while executing the state '{env.next_state_name}' (entered at the event id "
+            f"#{env.event_history_context.source_event_id}). "
+            f"The function '{self.intrinsic_function_derivation}' had the following error: {error}"
+        )
+        details = Unlogged(executionFailedEventDetails={"error": name.error_name, "cause": cause})
+        raise FailureEventException(FailureEvent(env, name, HistoryEventType.ExecutionFailed, details)) from error
+
+
+_original_add_event: Any = EventManager.add_event
+_original_run_map: Any = StateMap._eval_execution
+_original_evaluate_items_path: Any = ItemsPath._eval_body
+_original_evaluate_intrinsic: Any = StringIntrinsicFunction._eval_body
+
+
+def install() -> None:
+    """Fail as AWS does."""
+    require(WaitFunction, "_get_wait_seconds", "_wait_interval")
+    replace(EventManager, "add_event", _add_event)
+    for path in (TimeoutSecondsPath, HeartbeatSecondsPath):
+        replace(path, "_eval_seconds", _without_event(path._eval_seconds))
+    replace(WaitFunction, "_eval_body", _wait)
+    replace(StateMap, "_eval_execution", _run_map)
+    replace(ItemsPath, "_eval_body", _evaluate_items_path)
+    replace(StringIntrinsicFunction, "_eval_body", _evaluate_intrinsic)
