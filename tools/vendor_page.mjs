@@ -1,11 +1,14 @@
-// Copies what the page needs from node_modules into lambdas/wind_speed/page_assets, licences beside it.
+// Copies what the pages need from node_modules: the map's into lambdas/wind_speed/page_assets, licences beside it, and the
+// state machine's drawing (Viz.js, whose package has no licence file: the one beside it is ours to keep up) into
+// constructs_lib/local/page_assets.
 //
 //   node tools/vendor_page.mjs           write the files
 //   node tools/vendor_page.mjs --check   exit code 1 and a line a file that differs
 //
-// Leaflet is copied as it is. The land outlines come from world-atlas (Natural Earth, 1:50 million): TopoJSON is decoded,
-// cut at the 180th meridian, rounded to 0.01 degree, thinned to a tolerance of 0.02 degree, and written as delta-encoded
-// rings. That is 0.2 MB, where GeoJSON of the same outlines is 2.4 MB, and no decoder needs to travel with the page.
+// Leaflet and Viz.js are copied as they are. The land outlines come from world-atlas (Natural Earth, 1:50 million):
+// TopoJSON is decoded, cut at the 180th meridian, rounded to 0.01 degree, thinned to a tolerance of 0.02 degree, and
+// written as delta-encoded rings. That is 0.2 MB, where GeoJSON of the same outlines is 2.4 MB, and no decoder needs to
+// travel with the page.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -13,7 +16,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const assets = join(root, "lambdas/wind_speed/page_assets");
+const MAP = "lambdas/wind_speed/page_assets";
+const DRAWING = "constructs_lib/local/page_assets";
 const { feature } = createRequire(import.meta.url)("topojson-client");
 
 const UNITS_PER_DEGREE = 100;
@@ -100,16 +104,17 @@ function land() {
 }
 
 const files = {
-  "leaflet/leaflet.js": fromModules("leaflet/dist/leaflet.js"),
-  "leaflet/leaflet.css": fromModules("leaflet/dist/leaflet.css"),
-  "leaflet/LICENSE": fromModules("leaflet/LICENSE"),
-  "land/land.json": land(),
-  "land/LICENSE": fromModules("world-atlas/LICENSE"),
+  [`${MAP}/leaflet/leaflet.js`]: fromModules("leaflet/dist/leaflet.js"),
+  [`${MAP}/leaflet/leaflet.css`]: fromModules("leaflet/dist/leaflet.css"),
+  [`${MAP}/leaflet/LICENSE`]: fromModules("leaflet/LICENSE"),
+  [`${MAP}/land/land.json`]: land(),
+  [`${MAP}/land/LICENSE`]: fromModules("world-atlas/LICENSE"),
+  [`${DRAWING}/viz/viz-global.js`]: fromModules("@viz-js/viz/dist/viz-global.js"),
 };
 
 const check = process.argv.includes("--check");
 for (const [name, content] of Object.entries(files)) {
-  const path = join(assets, name);
+  const path = join(root, name);
   if (check) {
     if (!readFileSync(path).equals(content)) {
       console.log(`${name} differs from what node_modules gives: node tools/vendor_page.mjs`);

@@ -133,7 +133,7 @@ class Deployer:
             account=_account(stack),
             region=_region(stack),
             outputs={o["OutputKey"]: o["OutputValue"] for o in described.get("Outputs", [])},
-            state_machines=_state_machines(client, stack.name),
+            state_machines=physical_ids(client, stack.name, "AWS::StepFunctions::StateMachine"),
         )
 
 
@@ -191,12 +191,13 @@ def _cli_environment(endpoint: Endpoint, home: Path, account: str) -> dict[str, 
     return environment
 
 
-def _state_machines(client: Any, stack_name: str) -> dict[str, str]:
+def physical_ids(client: Any, stack_name: str, resource_type: str) -> dict[str, str]:
+    """Return what a deployed stack's resources of a type are really called, by logical id; nested stacks' too."""
     found = {}
     for page in client.get_paginator("list_stack_resources").paginate(StackName=stack_name):
         for resource in page["StackResourceSummaries"]:
-            if resource["ResourceType"] == "AWS::StepFunctions::StateMachine":
+            if resource["ResourceType"] == resource_type:
                 found[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
             elif resource["ResourceType"] == "AWS::CloudFormation::Stack":
-                found |= _state_machines(client, resource["PhysicalResourceId"])
+                found |= physical_ids(client, resource["PhysicalResourceId"], resource_type)
     return found

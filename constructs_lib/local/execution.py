@@ -11,11 +11,13 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from constructs_lib.local.errors import UsageError
+from constructs_lib.local.history import History
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from constructs_lib.local.endpoint import Endpoint
+    from constructs_lib.local.timeline import Event
 
 _SHORTEST_POLL, _LONGEST_POLL = 0.05, 0.5  # seconds
 
@@ -36,7 +38,12 @@ class Counts:
     @property
     def done(self) -> int:
         """Those that ended, in whatever way."""
-        return self.succeeded + self.failed + self.timed_out + self.aborted
+        return self.succeeded + self.lost
+
+    @property
+    def lost(self) -> int:
+        """Those that ended without success."""
+        return self.failed + self.timed_out + self.aborted
 
 
 @dataclass(frozen=True)
@@ -75,11 +82,13 @@ def run(
     *,
     name: str | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_events: Callable[[Sequence[Event]], None] | None = None,
 ) -> ExecutionResult:
     """Start an execution, wait for its end and return how it ended.
 
     `execution_input` is a mapping, or any JSON as text. Omitting `name` makes one up. `on_progress`
-    is called whenever the counts of a map run change. On Ctrl-C the execution is stopped first. Raises `UsageError` for
+    is called whenever the counts of a map run change, `on_events` with the events that the history has gained, all of
+    them by the end. On Ctrl-C the execution is stopped first. Raises `UsageError` for
     an ARN that isn't a state machine's; errors of the API are botocore's `ClientError`, with AWS's own error names.
     """
     parsed = _STATE_MACHINE_ARN.fullmatch(state_machine_arn)
@@ -92,7 +101,7 @@ def run(
     arn = f"{parsed['prefix']}:execution:{parsed['name']}:{name}"
     try:
         arn = client.start_execution(stateMachineArn=state_machine_arn, input=text, name=name)["executionArn"]
-        return _follow(client, arn, on_progress)
+        return _follow(client, arn, on_progress, on_events)
     except KeyboardInterrupt:
         with contextlib.suppress(client.exceptions.ExecutionDoesNotExist):
             client.stop_execution(executionArn=arn, error="Interrupted", cause="Ctrl-C where it was started")
@@ -105,15 +114,24 @@ _STATE_MACHINE_ARN = re.compile(
 _ARN_EXAMPLE = "arn:aws:states:us-east-1:111111111111:stateMachine:name"
 
 
-def _follow(client: Any, arn: str, on_progress: Callable[[Progress], None] | None) -> ExecutionResult:
-    reported, wait = Progress(), _SHORTEST_POLL
+def _follow(
+    client: Any,
+    arn: str,
+    on_progress: Callable[[Progress], None] | None,
+    on_events: Callable[[Sequence[Event]], None] | None,
+) -> ExecutionResult:
+    reported, wait, history = Progress(), _SHORTEST_POLL, History(client, arn)
     while True:
         described = client.describe_execution(executionArn=arn)
+        events = [] if on_events is None else history.new()
         if on_progress is not None:
             progress = _progress(client, arn)
             if progress != reported:
                 on_progress(progress)
                 reported = progress
+        if on_events is not None and events:
+            on_events(events)  # after the counts: when a map's end is told, they are its last
+            wait = _SHORTEST_POLL
         if described["status"] != "RUNNING":
             output = described.get("output")
             return ExecutionResult(

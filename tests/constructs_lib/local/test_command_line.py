@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from constructs_lib.local import DeployedStack, UsageError
-from constructs_lib.local.__main__ import _chosen_machine, _deployed_machines, main
+from constructs_lib.local.__main__ import main
+from constructs_lib.local.commands.targets import chosen_machine, deployed_machines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +105,7 @@ def test_no_cdk(capsys: pytest.CaptureFixture[str], bare_assembly: Path, monkeyp
 
 
 def test_no_session(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("start", "down"):
+    for command in ("start", "history", "graph", "logs", "down"):
         line = refused(capsys, command)
         assert "No local cloud is running. Fix: python -m constructs_lib.local up --app cdk.out" in line
 
@@ -140,6 +141,7 @@ def test_a_certificate_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -
     ("arguments", "reason"),
     [
         (["start", "--certificate", "x.crt"], "--certificate goes only with --endpoint"),
+        (["logs", "--certificate", "x.crt"], "--certificate goes only with --endpoint"),
         (["start", "--allow-remote-endpoint"], "--allow-remote-endpoint goes only with --endpoint"),
         (["up", "--app", "x", "--allow-remote-endpoint"], "--allow-remote-endpoint goes only with --endpoint"),
         (["up", "--app", "x", "--endpoint", "http://127.0.0.1:1", "--port", "1"], "--port doesn't go with --endpoint"),
@@ -155,7 +157,7 @@ def test_arguments_that_do_not_parse(capsys: pytest.CaptureFixture[str], argumen
     assert "--help" in refused(capsys, *arguments)
 
 
-@pytest.mark.parametrize("command", [[], ["up"], ["start"], ["down"]])
+@pytest.mark.parametrize("command", [[], ["up"], ["start"], ["history"], ["graph"], ["logs"], ["down"]])
 def test_help(command: list[str]) -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "constructs_lib.local", *command, "--help"], capture_output=True, text=True, check=True
@@ -174,12 +176,12 @@ TWO = DeployedStack("Two", "111111111111", "eu-west-1", {"MainArn": arn("n")}, {
 
 @pytest.mark.parametrize("given", [arn("m"), "m", "Main12345678", "Main", "MainArn", "One.MainArn", "One.Main", None])
 def test_a_state_machine_goes_by_each_of_its_names(given: str | None) -> None:
-    assert _chosen_machine(given, _deployed_machines([ONE])) == arn("m")
+    assert chosen_machine(given, deployed_machines([ONE])) == arn("m")
 
 
 @pytest.mark.parametrize("given", ["n", "Two.MainArn", "Two.Main", "Main9ABCDEF0"])
 def test_a_stack_tells_state_machines_of_one_name_apart(given: str) -> None:
-    assert _chosen_machine(given, _deployed_machines([ONE, TWO])) == arn("n")
+    assert chosen_machine(given, deployed_machines([ONE, TWO])) == arn("n")
 
 
 @pytest.mark.parametrize(
@@ -194,4 +196,4 @@ def test_a_stack_tells_state_machines_of_one_name_apart(given: str) -> None:
 )
 def test_a_state_machine_that_is_not_exactly_one(given: str | None, stacks: list[DeployedStack], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
-        _chosen_machine(given, _deployed_machines(stacks))
+        chosen_machine(given, deployed_machines(stacks))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import itertools
 from typing import TYPE_CHECKING
 
@@ -11,10 +9,11 @@ import pytest
 
 from constructs_lib.local import Counts, Endpoint, ExecutionResult, LocalCloud, Progress, UsageError
 from constructs_lib.local.execution import run
-from constructs_lib.local.progress import ProgressBars
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from constructs_lib.local.timeline import Event
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +55,9 @@ def test_refuses_what_is_no_state_machines_arn(arn: str) -> None:
         run(Endpoint("http://127.0.0.1:1"), arn, {})
 
 
-def test_the_bars_show_objects_batches_and_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "120")
-    items = Counts(total=1000, pending=300, succeeded=695, failed=3, timed_out=1, aborted=1)
-    with contextlib.redirect_stderr(io.StringIO()) as screen, ProgressBars() as bars:
-        bars.show(Progress(map_runs=1, items=items, children=Counts(total=10, succeeded=7)))
-    assert "700/1000" in screen.getvalue()
-    assert "5 failed" in screen.getvalue()
-    assert "7/10" in screen.getvalue()
-    assert "objects" in screen.getvalue()
-    assert "batches" in screen.getvalue()
-
-
-def test_the_bars_are_silent_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
-    with contextlib.redirect_stderr(io.StringIO()) as screen, ProgressBars() as bars:
-        bars.show(Progress(map_runs=1, items=Counts(total=1)))
-    assert screen.getvalue() == ""
+@pytest.mark.local
+def test_reports_every_event_once(cloud: LocalCloud, arns: dict[str, str]) -> None:
+    seen: list[Event] = []
+    run(cloud.endpoint, arns["Numbers"], {"numbers": 3}, on_events=seen.extend)
+    assert [event["id"] for event in seen] == list(range(1, len(seen) + 1))
+    assert (seen[0]["type"], seen[-1]["type"]) == ("ExecutionStarted", "ExecutionSucceeded")

@@ -20,6 +20,14 @@ def test_loads_neither_jsii_nor_the_emulator() -> None:
     assert loaded.stdout.strip() == "[]", loaded.stderr
 
 
+def test_the_command_line_loads_nothing_that_its_help_does_not_need() -> None:
+    loaded = run(
+        "import sys; import constructs_lib.local.__main__; "
+        "print([m for m in ('jsii', 'aws_cdk', 'ministack', 'moto', 'boto3', 'botocore', 'rich') if m in sys.modules])"
+    )
+    assert loaded.stdout.strip() == "[]", loaded.stderr
+
+
 @pytest.mark.parametrize("package", ["boto3", "ministack", "moto", "jsonata", "rich"])
 def test_names_the_extra_when_a_package_is_missing(package: str) -> None:
     missing = run(f"import sys; sys.modules[{package!r}] = None\nfrom constructs_lib.local import LocalCloud")

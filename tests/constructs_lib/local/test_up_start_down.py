@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,7 +70,9 @@ def test_runs_a_state_machine_and_never_leaves_loopback(up: Up, tmp_path: Path) 
 
     done = run("start", "Numbers", "--input", '{"numbers": 12}', "--name", "twelve")
     assert json.loads(done.stdout) == [[2, 4, 6, 8, 10], [12, 14, 16, 18, 20], [22, 24]]
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert re.search(r"Each batch +succeeded after .* \(12 objects in 3 batches\)\n", done.stderr)
+    assert done.stderr.endswith(":twelve\n")
 
     again = run("start", "Numbers", "--input", '{"numbers": 13}', "--name", "twelve")
     assert (again.returncode, again.stdout) == (1, "")
@@ -80,7 +83,11 @@ def test_runs_a_state_machine_and_never_leaves_loopback(up: Up, tmp_path: Path) 
     input_file.write_text('{"fail": true}')
     failed = run("start", "sulky", "--input", f"@{input_file}")
     assert (failed.returncode, failed.stdout) == (1, "")
-    assert failed.stderr.startswith("error: The execution ended FAILED: NotToday\nThe input says so.\narn:aws:states:")
+    assert re.search(r" s  Fail +failed after .*: NotToday\n", failed.stderr)
+    told = (
+        "error: The execution ended FAILED: NotToday\nstate  Fail (Fail)\nerror  NotToday\ncause  The input says so.\n"
+    )
+    assert told + "arn:aws:states:" in failed.stderr
 
     assert run("start", "absent").returncode == 2
     second = run("up", "--app", str(tmp_path / "absent"))
@@ -130,6 +137,30 @@ def test_another_endpoint_is_used_only_when_given(up: Up, bare_assembly: Path, c
     assert (done.returncode, json.loads(done.stdout)) == (0, [[2]])
 
 
+def test_looks_at_the_app_that_up_deployed(up: Up, tmp_path: Path) -> None:
+    assert run("start", "Numbers", "--input", '{"numbers": 2}', "--name", "two").returncode == 0
+    table = run("history", "two").stdout
+    assert table.startswith("arn:aws:states:us-east-1:111111111111:execution:First-Numbers")
+    assert "MapRunStarted" in table
+    logged = run("logs", "Double")
+    assert "START RequestId: " in logged.stdout, logged.stderr
+    assert run("logs", "First.Double").stdout == logged.stdout
+    page = tmp_path / "page.html"
+    assert run("graph", "two", "--output", str(page)).stdout == f"{page}\n"
+    assert page.stat().st_size > 1_000_000
+
+
+def test_following_the_logs_ends_with_ctrl_c(up: Up) -> None:
+    command = [sys.executable, "-m", "constructs_lib.local", "logs", "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+        assert run("start", "Numbers", "--input", '{"numbers": 1}').returncode == 0
+        assert follower.stdout is not None
+        assert "RequestId" in follower.stdout.readline()
+        follower.send_signal(signal.SIGINT)
+        _, errors = follower.communicate(timeout=20)
+    assert (follower.returncode, errors) == (0, "")
+
+
 def test_ctrl_c_stops_the_execution(up: Up) -> None:
     command = [sys.executable, "-m", "constructs_lib.local", "start", "sulky", "--input", '{"fail": false}']
     started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -142,7 +173,9 @@ def test_ctrl_c_stops_the_execution(up: Up) -> None:
         time.sleep(0.05)
     started.send_signal(signal.SIGINT)
     _, errors = started.communicate(timeout=20)
-    assert (started.returncode, errors) == (130, "error: Interrupted; the execution was stopped.\n")
+    assert started.returncode == 130
+    assert errors.endswith("error: Interrupted; the execution was stopped.\n")
+    assert "Traceback" not in errors
     described = client.describe_execution(executionArn=executions[0]["executionArn"])
     assert (described["status"], described["error"]) == ("ABORTED", "Interrupted")
 

@@ -1,0 +1,66 @@
+"""What several commands' options have in common: the parser, `--endpoint`, and the values that are checked early."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from constructs_lib.local.endpoint import Endpoint
+
+PROGRAM = "python -m constructs_lib.local"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as every error here."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and leave with code 2."""
+        self.exit(2, f"error: {message}. See {self.prog} --help\n")
+
+
+def add_endpoint(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add --endpoint, whose help is `what`, and what goes with it."""
+    parser.add_argument("--endpoint", metavar="URL", help=what)
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="the certificate to trust there (PEM)")
+    parser.add_argument(
+        "--allow-remote-endpoint", action="store_true", help="needed for an --endpoint that isn't on loopback"
+    )
+
+
+def refuse_idle_options(options: argparse.Namespace) -> None:
+    """Refuse options that would be ignored: some go with --endpoint only, some never do."""
+    from constructs_lib.local.errors import UsageError
+
+    elsewhere = options.endpoint is not None
+    idle = ("port", "folder") if elsewhere else ("certificate", "allow_remote_endpoint")
+    how = "doesn't go" if elsewhere else "goes only"
+    for name in idle:
+        if getattr(options, name, None) not in {None, False}:
+            flag = "--" + name.replace("_", "-")
+            raise UsageError(f"{flag} {how} with --endpoint. Fix: leave it out.")
+
+
+def other_endpoint(options: argparse.Namespace) -> Endpoint:
+    """The emulator that --endpoint names; raises `UsageError` for one that isn't any."""
+    from constructs_lib.local.endpoint import Endpoint
+    from constructs_lib.local.errors import UsageError
+
+    if options.certificate is not None and not options.certificate.is_file():
+        raise UsageError(f"The certificate {str(options.certificate)!r} doesn't exist. Fix: give a PEM file.")
+    certificate = None if options.certificate is None else options.certificate.absolute()
+    return Endpoint(options.endpoint, certificate, options.allow_remote_endpoint)
+
+
+def say(line: str) -> None:
+    """Print a line to stderr, at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def complain(message: str, *details: str, code: int) -> int:
+    """Print an error, and any further lines of it, to stderr and return the exit code."""
+    for line in (f"error: {message}", *details):
+        say(line)
+    return code

@@ -1,0 +1,96 @@
+"""`start`: run a state machine and follow it to its end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from constructs_lib.local.commands.options import add_endpoint, complain, say
+from constructs_lib.local.commands.targets import Target, chosen_machine
+
+
+def add_parser(commands: Any) -> None:
+    """Add `start`."""
+    start = commands.add_parser(
+        "start",
+        help="run a state machine and follow it to its end",
+        description="Starts an execution, shows its states as they run, with retries and the progress of maps in items "
+        "(objects) and child executions (batches), and prints its output to stdout. When it fails: the state, its "
+        "error and cause and what its Lambda function last wrote, to stderr. Exit code 1: it didn't succeed. Ctrl-C "
+        "stops the execution.",
+    )
+    start.add_argument(
+        "state_machine",
+        nargs="?",
+        metavar="STATE_MACHINE",
+        help="its name, ARN, logical id, or the name of a stack output with its ARN (default: the app's only one)",
+    )
+    start.add_argument(
+        "--input",
+        default="{}",
+        metavar="JSON|@FILE",
+        help="the execution's input, as JSON or from a file (default: {})",
+    )
+    start.add_argument("--name", type=_execution_name, help="the execution's name (default: one is made up)")
+    add_endpoint(start, "run it on this emulator instead of the one that `up` started")
+    start.set_defaults(command=_start, interrupted="Interrupted; the execution was stopped.")
+
+
+def _start(options: argparse.Namespace) -> int:
+    text = _execution_input(options.input)
+    target = Target.of(options)
+    arn = chosen_machine(options.state_machine, target.machines())
+    from constructs_lib.local import execution, failure
+    from constructs_lib.local.progress import Watch
+
+    definition = target.client("stepfunctions", arn).describe_state_machine(stateMachineArn=arn)["definition"]
+    with Watch(json.loads(definition)) as watch:
+        result = execution.run(
+            target.endpoint,
+            arn,
+            text,
+            name=options.name,
+            on_progress=watch.progress,
+            on_events=watch.events,
+        )
+    if result.succeeded:
+        say(f"SUCCEEDED  {result.execution_arn}")
+        print(json.dumps(result.output, indent=2, ensure_ascii=False))
+        return 0
+    found = failure.find(target.client, result.execution_arn, watch.timeline)
+    what = f"{result.status}: {result.error}" if result.error else result.status
+    told = failure.pretty_cause(result.cause) if result.cause and found is None else []
+    behind = [] if found is None else found.lines()
+    return complain(f"The execution ended {what}", *told, *behind, result.execution_arn, code=1)
+
+
+def _execution_name(given: str) -> str:
+    """Return a name that StartExecution takes: https://docs.aws.amazon.com/step-functions/latest/apireference."""
+    if not re.fullmatch(r"""[^\s\x00-\x1f\x7f-\x9f<>{}\[\]?*"#%\\^|~`$&,;:/]{1,80}""", given):
+        raise argparse.ArgumentTypeError(
+            f"{given!r} can't be one. Allowed: 1 to 80 letters, digits, hyphens and underscores, such as first-run"
+        )
+    return given
+
+
+def _execution_input(given: str) -> str:
+    """Return the input as JSON text; `@name` reads a file."""
+    from constructs_lib.local.errors import UsageError
+
+    where, text = "--input", given
+    if given.startswith("@"):
+        where = given[1:]
+        try:
+            text = Path(where).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"The input file {where!r} can't be read: {error}.") from None
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{where} isn't JSON ({error}): {text[:80]!r}. Allowed: JSON such as '{{\"years\": [2024]}}', or @FILE."
+        ) from None
+    return text
