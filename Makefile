@@ -15,7 +15,7 @@ export JSII_NODE := $(BIN)/node
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit check format synth bootstrap deploy destroy bench snapshots clean
+.PHONY: help setup demo test unit check format synth bootstrap deploy destroy bench parity snapshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ destroy: setup ## what `make deploy` made; buckets with your data stay unless yo
 
 bench: setup ## ratios and bars, measured here and now; writes build/bench.json
 	$(BIN)/python -m bench $(ARGS)
+
+parity: setup ## the local cloud against what AWS recorded; writes build/parity.json; ARGS="--case ID" shows one case
+	$(BIN)/python -m parity $(ARGS)
 
 snapshots: setup ## write the stacks' snapshots anew
 	$(BIN)/python -m pytest tests/stacks --snapshot-update $(ARGS)
