@@ -131,8 +131,9 @@ def _failures_in_a_line() -> Iterator[None]:
     try:
         from constructs_lib.local import LocalCloudError
     except ImportError as error:
-        pytest.fail(str(error).replace("[local]", "[testing]"), pytrace=False)
+        raise pytest.fail.Exception(str(error).replace("[local]", "[testing]"), pytrace=False) from None
     try:
         yield
     except LocalCloudError as error:
-        pytest.fail("\n".join([str(error), *error.details]), pytrace=False)
+        message = "\n".join([str(error), *error.details])
+        raise pytest.fail.Exception(message, pytrace=False) from None

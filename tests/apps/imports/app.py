@@ -1,0 +1,11 @@
+"""A SAM app brought to CDK: `template.json` is what SAM's transform made of it, taken as it is."""
+
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import cloudformation_include as include
+
+app = cdk.App()
+stack = cdk.Stack(app, "Imports")
+include.CfnInclude(stack, "Template", template_file=str(Path(__file__).parent / "template.json"))
+app.synth()
