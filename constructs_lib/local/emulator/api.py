@@ -25,6 +25,7 @@ from constructs_lib.local.emulator.definition import InvalidDefinitionError, com
 from constructs_lib.local.emulator.execution import running
 from constructs_lib.local.emulator.execution_log import check_logging
 from constructs_lib.local.emulator.machines import Machine, execution_arn, find_machine
+from constructs_lib.local.emulator.nested_executions import managed_rule_refusal
 from constructs_lib.local.emulator.patches import replace, require
 from constructs_lib.local.emulator.validation import check_arn, check_input, check_members, check_name, operations
 
@@ -62,7 +63,8 @@ class StatesApi:
             raise RequestError("ValidationException", "Version description can only be set when publish is true")
         check_logging(data.get("loggingConfiguration", {}))
         arn = state_machine_arn(data["name"])
-        answer = _definition_error(data) or _role_error(data, arn) or self._create(data)
+        refusal = _definition_error(data) or _role_error(data, arn) or managed_rule_refusal(data, arn)
+        answer = refusal or self._create(data)
         return _in_awss_words(answer, "StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
 
     def update_state_machine(self, data: dict[str, Any]) -> Response:
@@ -77,7 +79,8 @@ class StatesApi:
             )
             raise RequestError("MissingRequiredParameter", message)
         check_logging(data.get("loggingConfiguration", {}))
-        return _definition_error(data) or _role_error(data, arn) or self._update(data)
+        refusal = _definition_error(data) or _role_error(data, arn) or managed_rule_refusal(data, arn)
+        return refusal or self._update(data)
 
     def describe_execution(self, data: dict[str, Any]) -> Response:
         """DescribeExecution: MiniStack's answer, and the version that runs."""

@@ -7,8 +7,8 @@ from typing import Any
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, lambda_svc
 
-from constructs_lib.local.emulator.execution import running
 from constructs_lib.local.emulator.patches import replace, require
+from constructs_lib.local.emulator.task_tokens import state_machine_of
 
 # Of the requests that MiniStack takes for requests on everything.
 _STATES_RESOURCES = ("mapRunArn", "stateMachineAliasArn", "stateMachineVersionArn", "resourceArn")
@@ -28,7 +28,7 @@ def _resource_arn(
     if isinstance(token := request.get("taskToken"), str):
         # CDK's `grant_task_response` allows it on the machine. IAM's reference knows no resource for these, but AWS's
         # denials name the machine's ARN.
-        return running.machine_of(token) or found
+        return state_machine_of(token) or found
     return next((str(request[name]) for name in _STATES_RESOURCES if name in request), found)
 
 
@@ -102,6 +102,17 @@ def _update_function(name: str, data: dict[str, Any]) -> Any:
     return _function_refusal(name, data) or _original_update_function(name, data)
 
 
+def _condition_key(key: str, context: Any) -> Any:
+    """In the place of MiniStack's `_resolve_condition_key`: of a session, `aws:PrincipalArn` is the role's ARN."""
+    found = _original_condition_key(key, context)
+    if key.lower() != "aws:principalarn" or ":assumed-role/" not in str(found):
+        return found
+    name = found.split("/")[-2]
+    role = iam._roles.get_scoped(found.split(":")[4], None, name) or {}
+    return role.get("Arn", found)
+
+
+_original_condition_key: Any = iam_evaluator._resolve_condition_key
 _original_resource_arn: Any = iam_actions.extract_resource_arn
 _original_create_function: Callable[..., Any] = lambda_svc._create_function
 _original_update_function: Callable[..., Any] = lambda_svc._update_config
@@ -111,6 +122,7 @@ def install() -> None:
     """Let IAM look."""
     require(iam, "_roles")
     require(iam_evaluator, "EvalContext", "evaluate_trust_policy")
+    replace(iam_evaluator, "_resolve_condition_key", _condition_key)
     replace(iam_actions, "extract_resource_arn", _resource_arn)
     replace(lambda_svc, "_create_function", _create_function)
     replace(lambda_svc, "_update_config", _update_function)

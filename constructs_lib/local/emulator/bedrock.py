@@ -22,6 +22,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
 from constructs_lib.local.bedrock_replies import ERROR_STATUSES, MADE_UP, Replies, prompt_of
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
+from constructs_lib.local.emulator.role_sessions import client_for
 from constructs_lib.local.errors import UsageError
 
 
@@ -121,9 +122,7 @@ class InvokeModelTask(StateTaskServiceCallback):  # type: ignore[misc] # moto ha
     def _eval_service_task(
         self, env: Any, resource_runtime_part: Any, normalised_parameters: Any, state_credentials: Any
     ) -> None:
-        client = state_credentials.session.client(
-            "bedrock-runtime", resource_runtime_part.region, state_credentials.assume
-        )
+        client = client_for(resource_runtime_part.region, "bedrock-runtime", state_credentials)
         answer = client.invoke_model(**normalised_parameters)
         env.stack.append({"Body": json.loads(answer["body"].read()), "ContentType": answer["contentType"]})
 

@@ -1,7 +1,6 @@
 """An execution under way: what moto's interpreter is handed, and the record of MiniStack that is kept up to date."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -97,17 +96,12 @@ class Execution:
         )
 
 
-_KEPT_TOKENS = 10_000
-
-
 class Running:
-    """The executions under way by their ARN, for StopExecution, and whose task tokens are."""
+    """The executions under way by their ARN, for StopExecution."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._environments: dict[str, Any] = {}
-        # Tokens of executions that are over: an answer that comes too late is still the machine's to refuse.
-        self._old_tokens: OrderedDict[str, str] = OrderedDict()
 
     @contextmanager
     def entered(self, arn: str, env: Any) -> Iterator[None]:
@@ -119,23 +113,11 @@ class Running:
         finally:
             with self._lock:
                 del self._environments[arn]
-                machine = env.aws_execution_details.session.state_machine_arn
-                self._old_tokens.update(dict.fromkeys(env.callback_pool_manager._pool, machine))
-                while len(self._old_tokens) > _KEPT_TOKENS:
-                    self._old_tokens.popitem(last=False)
 
     def find(self, arn: str) -> Any:
         """Moto's environment of an execution; None when it isn't under way."""
         with self._lock:
             return self._environments.get(arn)
-
-    def machine_of(self, token: str) -> str | None:
-        """The ARN of the state machine whose task has, or had, a token; None for an unknown one."""
-        with self._lock:
-            for env in self._environments.values():
-                if env.callback_pool_manager.get(token) is not None:
-                    return str(env.aws_execution_details.session.state_machine_arn)
-            return self._old_tokens.get(token)
 
     def any(self) -> bool:
         """Whether one is under way."""

@@ -7,22 +7,27 @@ The rest of this module is what is otherwise put right in moto.
 
 import json
 import logging
-import time
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import moto.stepfunctions.parser.utils as moto_utils
 from ministack.services import stepfunctions
 from moto.stepfunctions.parser.asl.component.common.error_name import custom_error_name
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEventException
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.retry.max_attempts_decl import MaxAttemptsOutcome
 from moto.stepfunctions.parser.asl.component.common.retry.retrier_outcome import RetrierOutcome
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_callback
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.timestamp import Timestamp
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.parse import preprocessor
 
+from constructs_lib.local.emulator import activities, interruptions, nested_executions, waiting_tasks
 from constructs_lib.local.emulator.definition import compile_definition
 from constructs_lib.local.emulator.execution import Execution, run_program
+from constructs_lib.local.emulator.interruptions import pause
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
 from constructs_lib.local.emulator.role_sessions import ClientFactory, RoleSession
 
@@ -77,10 +82,49 @@ def _retry(self: Any, env: Any) -> None:
     # Each takes the interval from the stack and puts its own there.
     for step in (self.interval_seconds, self.backoff_rate, self.max_delay_seconds, self.jitter_strategy):
         step.eval(env=env)
-    over = time.monotonic() + env.stack.pop()
-    while env.is_running() and (left := over - time.monotonic()) > 0:
-        env.program_state_event.wait(min(left, 1))
+    pause(env, env.stack.pop())
     env.stack.append(RetrierOutcome.Executed)
+
+
+# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+_NOT_IN_ALL = frozenset({"States.DataLimitExceeded", "States.Runtime"})
+_NOT_IN_TASK_FAILED = _NOT_IN_ALL | {"States.Timeout"}
+
+
+def _matches(self: Any, env: Any) -> None:
+    """In the place of moto's `ErrorEqualsDecl._eval_body`, whose wildcards match what AWS's don't."""
+    reported = env.stack.pop()
+    name = reported.error_name
+    listed = {error.error_name for error in self.error_names}
+    env.stack.append(
+        name in listed
+        or not listed.isdisjoint(getattr(reported, "aliases", ()))
+        or ("States.ALL" in listed and name not in _NOT_IN_ALL)
+        or ("States.TaskFailed" in listed and name not in _NOT_IN_TASK_FAILED)
+    )
+
+
+def _seconds_until(self: Any, env: Any) -> float:
+    """In the place of moto's `Timestamp._get_wait_seconds`, which takes UTC for the machine's local time."""
+    self.string.eval(env=env)
+    text = env.stack.pop()
+    moment = self._from_timestamp_string(text) if isinstance(text, str) else None
+    if moment is None:
+        raise FailureEventException(self._create_failure_event(env, text))
+    seconds: float = (moment - datetime.now(UTC)).total_seconds()
+    return seconds
+
+
+# RFC 3339 with an uppercase T, and an uppercase Z or an offset.
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def _parse_timestamp(text: str) -> datetime | None:
+    """In the place of moto's `Timestamp._from_timestamp_string`, which knows no offset and no fraction."""
+    try:
+        return datetime.fromisoformat(text) if _TIMESTAMP.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 def _say_nothing(self: Any, **_: Any) -> None:
@@ -99,11 +143,17 @@ def install(clients: ClientFactory, sync_poll_seconds: float) -> None:
     replace_everywhere("moto.stepfunctions", moto_utils, "TMP_THREADS", _Unlisted())
     # A name that starts with "States." is legal inside a Map: a child's error is the map's.
     replace(custom_error_name, "ILLEGAL_CUSTOM_ERROR_PREFIX", "\0")
-    replace(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", sync_poll_seconds)
     replace(retrier_decl.RetrierDecl, "_eval_body", _retry)
+    replace(ErrorEqualsDecl, "_eval_body", _matches)
+    replace(Timestamp, "_get_wait_seconds", _seconds_until)
+    replace(Timestamp, "_from_timestamp_string", staticmethod(_parse_timestamp))
     # moto logs each failed state once a nesting level, with the text of its whole component; the history says it all.
     for name in ("_log_failure_event_exception", "_log_exception"):
         replace(EvalComponent, name, _say_nothing)
+    interruptions.install()
+    waiting_tasks.install(sync_poll_seconds)
+    nested_executions.install()
+    activities.install()
     # It warns that tolerated failure has no effect, which here it has.
     logging.getLogger(preprocessor.__name__).setLevel(logging.ERROR)
     Interpreter(clients)

@@ -7,19 +7,25 @@ named role, with the state machine's ARN as ExternalId, as Step Functions does i
 """
 
 import contextvars
+import functools
 import hashlib
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
 import moto.stepfunctions.parser.asl.utils.boto_client as moto_boto_client
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from ministack.core import iam_evaluator, responses
 from ministack.services import sts
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEventException
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
 
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
+from constructs_lib.local.emulator.task_failure import task_failure
 
 _CONFIG = Config(
     # A definition's mistakes must come back as the service's errors, not as this client's.
@@ -32,10 +38,16 @@ _CONFIG = Config(
     # Step Functions doesn't ask S3 for checksums: a task's result would show them.
     response_checksum_validation="when_required",
 )
+# An assumed role's session that ends sooner than this isn't used for another call.
+_RENEW_SECONDS = 60
 
 
 class AccessDeniedError(Exception):
     """The execution role lacks a permission that the service itself needs; the message is AWS's sentence."""
+
+
+class AssumeRoleError(Exception):
+    """The execution role can't assume the role of a task's `Credentials`; the message is AWS's sentence."""
 
 
 class ClientFactory:
@@ -111,22 +123,27 @@ class RoleSession:
         """The machine's Region."""
         return self.state_machine_arn.split(":")[3]
 
-    def client(self, service: str, region: str | None = None, assume: str | None = None) -> Any:
-        """A client of `service`, as the role or, with `assume`, as the role that it assumes.
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A client of `service`, as the role."""
+        return self.clients.client(service, region or self.region, *_session_of(self.role_arn, self.state_machine_arn))
+
+    def assume(self, role_arn: str) -> "AssumedRole":
+        """A session of a role that the execution role assumes for a task.
 
         Raises:
-            botocore.exceptions.ClientError: the role may not assume `assume`.
+            AssumeRoleError: it may not.
 
         """
-        own = self.clients.client
-        region = region or self.region
-        if assume is None:
-            return own(service, region, *self._credentials())
-        assumed = own("sts", region, *self._credentials()).assume_role(
-            RoleArn=assume, RoleSessionName="states", ExternalId=self.state_machine_arn
-        )["Credentials"]
+        try:
+            assumed = self.client("sts").assume_role(
+                RoleArn=role_arn, RoleSessionName="states", ExternalId=self.state_machine_arn
+            )["Credentials"]
+        except ClientError as error:
+            raise AssumeRoleError(
+                f"The role {self.role_arn} is not authorized to assume the task state's role, {role_arn}."
+            ) from error
         session = (assumed["AccessKeyId"], assumed["SecretAccessKey"], assumed["SessionToken"])
-        return own(service, region, *session, keep=False)
+        return AssumedRole(self.clients, session, assumed["Expiration"].timestamp())
 
     def check(self, action: str, resource: str) -> None:
         """Evaluate the role's policies for a call that Step Functions makes on its own behalf.
@@ -135,69 +152,137 @@ class RoleSession:
             AccessDeniedError: they don't allow it.
 
         """
-        access_key = self._credentials()[0]
-        service = action.partition(":")[0]
-        denied = self.context.copy().run(
-            iam_evaluator.enforce, access_key, action, service, self.region, resource_arn=resource
-        )
-        if denied:
-            raise AccessDeniedError(
-                f"User: {getattr(denied, 'principal_arn', self.role_arn)} is not authorized to perform: {action} on "
-                f"resource: {resource} because no identity-based policy allows the {action} action"
-            )
-
-    def _credentials(self) -> tuple[str, str, str]:
-        """Key, secret and token of a session of the role, registered with MiniStack's STS."""
-        role, machine = self.role_arn.rpartition("/")[2], self.state_machine_arn.rpartition(":")[2]
-        digest = hashlib.sha256(f"{self.state_machine_arn} {self.role_arn}".encode()).hexdigest()
-        key, secret, token = f"ASIA{digest[:16].upper()}", digest[16:56], digest[::-1]
-        if key not in sts._sessions:
-            sts.register_session(
-                key,
-                {
-                    "Arn": f"arn:aws:sts::{self.role_arn.split(':')[4]}:assumed-role/{role}/{machine[:64]}",
-                    "UserId": f"{role}:{machine[:64]}",
-                    "SecretAccessKey": secret,
-                    "SessionToken": token,
-                },
-            )
-        return key, secret, token
+        self.context.copy().run(check, self.role_arn, self.state_machine_arn, action, resource)
 
 
-@dataclass(frozen=True)
-class TaskCredentials:
-    """What the interpreter passes along as a task's credentials.
+def check(
+    role_arn: str, state_machine_arn: str, action: str, resource: str, context: dict[str, Any] | None = None
+) -> None:
+    """Evaluate a role's policies for a call of Step Functions' own, in the account of the request.
 
     Args:
-        role_arn: shown in the history when the state has `Credentials`.
-        session: the machine's role.
-        assume: the role of `Credentials`; None: the machine's own.
+        role_arn: the execution role.
+        state_machine_arn: without a Map Run's label.
+        action: such as `states:StartExecution`.
+        resource: its ARN.
+        context: condition keys and their values; omitted: none but the global ones.
+
+    Raises:
+        AccessDeniedError: they don't allow it.
+
+    """
+    access_key = _session_of(role_arn, state_machine_arn)[0]
+    service, region = action.partition(":")[0], state_machine_arn.split(":")[3]
+    denied = iam_evaluator.enforce(access_key, action, service, region, resource_arn=resource, service_context=context)
+    if denied:
+        raise AccessDeniedError(
+            f"User: {getattr(denied, 'principal_arn', role_arn)} is not authorized to perform: {action} on "
+            f"resource: {resource} because no identity-based policy allows the {action} action"
+        )
+
+
+def _session_of(role_arn: str, state_machine_arn: str) -> tuple[str, str, str]:
+    """Key, secret and token of a session of the role, registered with MiniStack's STS; it doesn't expire."""
+    role, machine = role_arn.rpartition("/")[2], state_machine_arn.rpartition(":")[2]
+    digest = hashlib.sha256(f"{state_machine_arn} {role_arn}".encode()).hexdigest()
+    key, secret, token = f"ASIA{digest[:16].upper()}", digest[16:56], digest[::-1]
+    if key not in sts._sessions:
+        sts.register_session(
+            key,
+            {
+                "Arn": f"arn:aws:sts::{role_arn.split(':')[4]}:assumed-role/{role}/{machine[:64]}",
+                "UserId": f"{role}:{machine[:64]}",
+                "SecretAccessKey": secret,
+                "SessionToken": token,
+            },
+        )
+    return key, secret, token
+
+
+class AssumedRole:
+    """A session of a role that a task's `Credentials` name, until it expires.
+
+    Args:
+        clients: makes the clients.
+        session: key, secret and token.
+        expires: in seconds since 1970.
 
     """
 
-    role_arn: str
-    session: RoleSession
-    assume: str | None
+    def __init__(self, clients: ClientFactory, session: tuple[str, str, str], expires: float) -> None:
+        self._clients = clients
+        self._session = session
+        self._expires = expires
+        self._made: dict[tuple[str, str], Any] = {}
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it lasts for another call."""
+        return time.time() < self._expires - _RENEW_SECONDS
+
+    def client(self, service: str, region: str) -> Any:
+        """A client of `service`; the factory doesn't keep it, since no other task has this session."""
+        made = self._made.get((service, region))
+        if made is None:
+            made = self._clients.client(service, region, *self._session, keep=False)
+            self._made[service, region] = made
+        return made
+
+
+class TaskCredentials:
+    """What the interpreter passes along as the credentials of an attempt of a task.
+
+    Args:
+        session: the machine's role.
+        assume: the role of `Credentials`; None: the machine's own.
+        failure: what to raise in the state with the sentence that the role can't be assumed.
+
+    """
+
+    def __init__(
+        self, session: RoleSession, assume: str | None, failure: Callable[[str], FailureEventException]
+    ) -> None:
+        self.role_arn = assume or session.role_arn
+        self.failure = failure
+        self._session = session
+        self._assume = assume
+        self._assumed: AssumedRole | None = None
+
+    def client(self, service: str, region: str) -> Any:
+        """A client of `service`; a session of an assumed role is renewed before it expires.
+
+        Raises:
+            AssumeRoleError: the role may not be assumed.
+
+        """
+        if self._assume is None:
+            return self._session.client(service, region)
+        if self._assumed is None or not self._assumed.is_good:
+            self._assumed = self._session.assume(self._assume)
+        return self._assumed.client(service, region)
 
 
 def _task_credentials(self: Any, env: Any) -> TaskCredentials:
     """In the place of moto's `StateTask._eval_state_credentials`."""
-    session: RoleSession = env.aws_execution_details.session
-    if not self.credentials:
-        return TaskCredentials(session.role_arn, session, None)
-    self.credentials.eval(env=env)
-    role_arn = env.stack.pop().role_arn
-    return TaskCredentials(role_arn, session, role_arn)
+    assume = None
+    if self.credentials:
+        self.credentials.eval(env=env)
+        assume = env.stack.pop().role_arn
+    return TaskCredentials(env.aws_execution_details.session, assume, functools.partial(task_failure, self, env))
 
 
-def _boto_client_for(region: str, service: str, state_credentials: TaskCredentials) -> Any:
+def client_for(region: str, service: str, state_credentials: TaskCredentials) -> Any:
     """In the place of moto's function, which would make a client of moto's server with made-up keys."""
-    return state_credentials.session.client(service, region, state_credentials.assume)
+    try:
+        return state_credentials.client(service, region)
+    except AssumeRoleError as error:
+        # Name and sentence as users of AWS quote them; that the failure follows on TaskStarted is inferred.
+        raise state_credentials.failure(str(error)) from error
 
 
 def install() -> None:
     """Put the sessions in the place of moto's clients, once the interpreter's modules are loaded."""
     require(sts, "_sessions", "register_session")
     require(iam_evaluator, "enforce")
-    replace_everywhere("moto.stepfunctions", moto_boto_client, "boto_client_for", _boto_client_for)
+    replace_everywhere("moto.stepfunctions", moto_boto_client, "boto_client_for", client_for)
     replace(StateTask, "_eval_state_credentials", _task_credentials)
