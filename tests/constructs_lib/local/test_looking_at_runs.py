@@ -1,0 +1,181 @@
+"""`start`, `history`, `graph` and `logs` on a running cloud, which they are pointed at as at somebody else's."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from constructs_lib.local.__main__ import main
+from tests.constructs_lib.local.emulator.conftest import Cloud
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from constructs_lib.local import LocalCloud
+
+pytestmark = pytest.mark.local
+
+HANDLER = """
+class TooBusy(Exception):
+    pass
+
+calls = 0
+
+def handler(event, context):
+    global calls
+    calls += 1
+    print(f"call {calls} for {event['for']}")
+    if event["for"] == "never" or calls % 2:
+        raise TooBusy("ask again")
+    return calls
+"""
+
+
+def invoke(function: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": function, "Payload": "{% $states.input %}"},
+        "Output": "{% $states.result.Payload %}",
+        **fields,
+    }
+
+
+class Looking:
+    """The command line, pointed at the cloud."""
+
+    def __init__(self, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]) -> None:
+        self.aws = Cloud(cloud.port, cloud.folder)
+        self.aws._names = id(self)  # the session's cloud has other tests' resources, too
+        self._where = ["--endpoint", cloud.endpoint.url, "--certificate", str(cloud.endpoint.certificate)]
+        self._capsys = capsys
+
+    def run(self, *arguments: object) -> tuple[int, str, str]:
+        """The exit code, stdout, stderr."""
+        code = main([*map(str, arguments), *self._where])
+        return (code, *self._capsys.readouterr())
+
+
+@pytest.fixture
+def looking(cloud: LocalCloud, capsys: pytest.CaptureFixture[str]) -> Looking:
+    return Looking(cloud, capsys)
+
+
+def test_a_retry_then_success(looking: Looking) -> None:
+    retry = [{"ErrorEquals": ["TooBusy"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    machine = looking.aws.machine({"Ask": invoke(looking.aws.function(HANDLER), Retry=retry, End=True)})
+    code, out, err = looking.run("start", machine, "--input", '{"for": "me"}')
+    assert (code, json.loads(out)) == (0, 2)
+    assert "retrying in 1 s, attempt 2: TooBusy" in err
+    assert "succeeded after 1." in err
+    assert "SUCCEEDED  arn:aws:states:" in err
+
+
+def test_a_failure_with_the_handlers_last_words(looking: Looking) -> None:
+    function = looking.aws.function(HANDLER, LoggingConfig={"LogGroup": "/own/group"})
+    machine = looking.aws.machine({"Ask": invoke(function, End=True)})
+    code, out, err = looking.run("start", machine, "--input", '{"for": "never"}', "--name", "in-vain")
+    assert (code, out) == (1, "")
+    _, _, told = err.partition("error: The execution ended FAILED: TooBusy\n")
+    assert told.startswith("state  Ask (Task, lambda:invoke)\nerror  TooBusy\ncause  TooBusy: ask again\n")
+    assert "log    the last lines of /own/group\n       | call 1 for never\n" in told
+    assert told.endswith(":in-vain\n")
+
+    code, out, _ = looking.run("logs", function.rpartition(":")[2])
+    assert code == 0
+    assert "call 1 for never\n" in out
+    assert out.startswith("START RequestId: ")
+
+
+def test_a_failed_child_and_the_state_machine_that_runs_it(looking: Looking, tmp_path: Path) -> None:
+    function = looking.aws.function(HANDLER)
+    each = {
+        "Type": "Map",
+        "Label": "Each",
+        "Items": [{"for": "never"}],
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Ask",
+            "States": {"Ask": invoke(function, End=True)},
+        },
+        "End": True,
+    }
+    inner = looking.aws.machine({"Each one": each})
+    nest = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Arguments": {"StateMachineArn": inner, "Input": {}},
+        "End": True,
+    }
+    outer = looking.aws.machine({"Nest": nest})
+    code, out, err = looking.run("start", outer)
+    assert (code, out) == (1, "")
+    [started] = [line for line in err.splitlines() if "Nest" in line and "started arn:" in line]
+    nested = started.rpartition(" ")[2]
+    assert f":execution:{inner.rpartition(':')[2]}:" in nested
+    _, _, told = err.partition("error: ")
+    assert f"inside the execution {nested}\n  state  Each one (Map)\n" in told
+    assert "  inside the failed child execution arn:" in told
+    assert "    state  Ask (Task, lambda:invoke)\n    error  TooBusy\n    cause  TooBusy: ask again\n" in told
+    assert "           | call 1 for never\n" in told
+
+    [child] = [line.rpartition(" ")[2] for line in told.splitlines() if "failed child execution" in line]
+    code, out, _ = looking.run("history", child)
+    assert code == 0
+    assert [line.split()[2] for line in out.splitlines()[1:3]] == ["TYPE", "ExecutionStarted"]
+    assert "TooBusy: " in out
+
+    page = tmp_path / "child.html"
+    assert looking.run("graph", child, "--output", page) == (0, f"{page}\n", "")
+    data = json.loads(page.read_text("utf-8").split('id="data">')[1].split("</script>")[0])
+    assert [(state["name"], state["status"]) for state in data["states"].values()] == [("Ask", "FAILED")]
+
+    assert looking.run("graph", nested, "--output", page)[0] == 0
+    data = json.loads(page.read_text("utf-8").split('id="data">')[1].split("</script>")[0])
+    told_of = {state["name"]: state for state in data["states"].values()}
+    assert told_of["Each one"]["children"]["failed"] == 1
+    assert told_of["Ask"]["status"] == "FAILED"
+
+
+def test_the_execution_started_last_and_its_raw_events(
+    looking: Looking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = looking.aws.machine({"Pass": {"Type": "Pass", "End": True}}).rpartition(":")[2]
+    assert looking.run("start", name, "--name", f"last-{name}")[0] == 0
+    code, out, err = looking.run("history", "--json")
+    assert (code, err) == (0, "")
+    assert [event["type"] for event in json.loads(out)] == [
+        "ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded",
+    ]  # fmt: skip
+    assert looking.run("history", f"last-{name}")[1] == looking.run("history")[1]
+    monkeypatch.chdir(tmp_path)
+    assert looking.run("graph")[1] == f"graph-last-{name}.html\n"
+    assert looking.run("graph", name)[1] == f"graph-{name}.html\n"
+    assert '"run":' in (tmp_path / f"graph-last-{name}.html").read_text("utf-8").split('id="data">')[1]
+    assert '"run":' not in (tmp_path / f"graph-{name}.html").read_text("utf-8").split('id="data">')[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["history", "absent"], "The execution 'absent' is unknown. Allowed: an ARN, or a name; the last ones: "),
+        (["graph", "absent"], "'absent' is neither a state machine nor an execution. Allowed: "),
+        (["logs", "absent"], "The function 'absent' is unknown. Allowed: "),
+    ],
+)
+def test_what_is_not_there(looking: Looking, arguments: list[str], reason: str) -> None:
+    name = looking.aws.machine({"Pass": {"Type": "Pass", "End": True}})
+    assert looking.run("start", name)[0] == 0
+    code, out, err = looking.run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {reason}")
+    assert err.count("\n") == 1
+
+
+def test_a_page_that_cannot_be_written(looking: Looking, tmp_path: Path) -> None:
+    name = looking.aws.machine({"Pass": {"Type": "Pass", "End": True}})
+    code, _, err = looking.run("graph", name, "--output", tmp_path / "absent" / "page.html")
+    assert code == 2
+    assert "page.html' can't be written: No such file or directory. Fix: name another with --output." in err
