@@ -102,6 +102,7 @@ def _install(settings: Settings) -> None:
         sdk_results,
         service_answers,
         service_calls,
+        shortcuts,
         state_failures,
         task_tokens,
         variables,
@@ -124,6 +125,7 @@ def _install(settings: Settings) -> None:
     sdk_results.install()
     limits.install()
     iterations.install()
+    shortcuts.install()
     machines.install()
     execution_log.install()
     api.install()

@@ -62,7 +62,7 @@ class ExecutionLog:
         milliseconds = int(time.time() * 1000)
         entry = {
             "id": history_log["id"],
-            "type": str(history_log["type"]),
+            "type": history_log["type"].value,
             "details": history_log.get("details", {}),
             "previous_event_id": history_log["previous_event_id"],
             "event_timestamp": str(milliseconds),

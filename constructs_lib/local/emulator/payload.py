@@ -12,7 +12,8 @@ def as_json(value: Any) -> str:
 
 
 def fits(value: Any) -> bool:
-    """Whether a value (a string is measured as the JSON text that it holds) is within the limit of a payload."""
-    text = value if isinstance(value, str) else as_json(value)
+    """Whether a value is within the limit of a payload."""
+    # A service's answer may hold a date.
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
     # No letter has more than four bytes: most payloads needn't be encoded to be measured.
     return len(text) * 4 <= MAX_PAYLOAD_BYTES or len(text.encode()) <= MAX_PAYLOAD_BYTES

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from constructs_lib.local.emulator.item_batcher import ItemTooLargeError, as_json, batch, single
+from constructs_lib.local.emulator.item_batcher import ItemTooLargeError, batch, single
+from constructs_lib.local.emulator.payload import as_json
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),

@@ -457,11 +457,8 @@ def test_should_find_nothing_wrong_with_a_definition_that_runs(cloud: Cloud) -> 
     assert (validated["result"], validated["diagnostics"]) == ("OK", [])
 
 
-def test_should_refuse_the_calls_that_it_cannot_answer(cloud: Cloud) -> None:
+def test_should_refuse_the_call_that_it_cannot_answer(cloud: Cloud) -> None:
     states = cloud.client("stepfunctions")
     role = cloud.role("states")
     with pytest.raises(ClientError, match="the local cloud doesn't run TestState"):
         states.test_state(definition=json.dumps(PASS), roleArn=role)
-    run = "arn:aws:states:us-east-1:111111111111:mapRun:jobs/Each:9a7c"
-    with pytest.raises(ClientError, match="the local cloud doesn't run UpdateMapRun"):
-        states.update_map_run(mapRunArn=run, maxConcurrency=1)
