@@ -55,7 +55,7 @@ def local_cloud_app(request: pytest.FixtureRequest) -> str | os.PathLike[str]:
         proposed = "cdk.json" if folder.joinpath("cdk.json").is_file() else "python app.py"
         pytest.fail(
             "No app to deploy to the local cloud was given. Fix: set `local_cloud_app` in pytest's configuration "
-            f"(local_cloud_app = {proposed!r}), or give --local-cloud-app, or override the fixture local_cloud_app. "
+            f"(local_cloud_app = {proposed!r}), or give --local-cloud-app=…, or override the fixture local_cloud_app. "
             f"Allowed: {_APP.partition(': ')[2]}.",
             pytrace=False,
         )

@@ -69,9 +69,7 @@ def _refuse_what_is_no_command(text: str, path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"The app {text!r} is a folder with neither a manifest.json nor a cdk.json. {_ALLOWED}")
     if path.is_file() and not os.access(path, os.X_OK):
-        raise UsageError(
-            f"The app {text!r} is a file that can't be run. Fix: give the command that runs it. {_ALLOWED}"
-        )
+        raise UsageError(f"The app {text!r} is a file that can't be run. Fix: give a command. {_ALLOWED}")
     if shutil.which(program, path=_search_path()) is None and not (path.parent / program).is_file():
         raise UsageError(f"The app {text!r} is neither a path that exists nor a command that can be run. {_ALLOWED}")
 
@@ -105,8 +103,11 @@ def _environment(endpoint: Endpoint, home: Path) -> dict[str, str]:
     of_aws = {
         name: value
         for name, value in endpoint.environment(home).items()
-        if name.startswith("AWS_") or name in {"NODE_EXTRA_CA_CERTS", "NO_PROXY"}
+        if name.startswith("AWS_") or name == "NODE_EXTRA_CA_CERTS"
     }
+    # A proxy is the app's own business, but isn't asked for the local cloud.
+    for name in ("NO_PROXY", "no_proxy"):
+        own[name] = ",".join(filter(None, [own.get(name), "127.0.0.1", "localhost"]))
     return (
         own | of_aws | {"PATH": _search_path(), "CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_DISABLE_VERSION_CHECK": "1"}
     )
