@@ -103,7 +103,8 @@ def run(
         arn = client.start_execution(stateMachineArn=state_machine_arn, input=text, name=name)["executionArn"]
         return _follow(client, arn, on_progress, on_events)
     except KeyboardInterrupt:
-        with contextlib.suppress(client.exceptions.ExecutionDoesNotExist):
+        # InvalidArn: an Express execution's, which can't be stopped.
+        with contextlib.suppress(client.exceptions.ExecutionDoesNotExist, client.exceptions.InvalidArn):
             client.stop_execution(executionArn=arn, error="Interrupted", cause="Ctrl-C where it was started")
         raise
 

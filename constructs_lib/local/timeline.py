@@ -174,6 +174,11 @@ class Timeline:
         """The state that an added event belongs to; None for the execution's own events."""
         return self._owners.get(event["id"], (None, None))[0]
 
+    def last_running(self) -> list[StateRun]:
+        """The states that ran when the execution was stopped or timed out, without those that they are in."""
+        ended = [run for run in self.runs if run.status == "ABORTED" and run.ended == self.stopped]
+        return [run for run in ended if not any(inner in ended for inner in run.children)]
+
     def _add(self, event: Event) -> None:
         kind, at, told = event["type"], event["timestamp"], details(event)
         before, iteration = self._owners.get(event["previousEventId"], (None, None))

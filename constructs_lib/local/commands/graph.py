@@ -54,10 +54,11 @@ def _graph(options: argparse.Namespace) -> int:
     from constructs_lib.local.graph_page import page
 
     client = target.client("stepfunctions", machine)
-    definition: Mapping[str, Any] = json.loads(client.describe_state_machine(stateMachineArn=machine)["definition"])
     title, run = machine.rpartition(":")[2], None
-    if execution is not None:
-        definition, run = _run(client, definition, execution)
+    if execution is None:
+        definition = _current(client, machine)
+    else:
+        definition, run = _run(client, execution)
         title = f"{title}: {execution.rpartition(':')[2]}"
     path = options.output
     if path is None:
@@ -96,27 +97,46 @@ def _chosen(target: Target, given: str | None) -> tuple[str, str | None]:
     return machine_of(execution)[0], execution
 
 
-def _run(client: Any, definition: Mapping[str, Any], execution: str) -> tuple[Mapping[str, Any], Run]:
-    """What an execution runs (a child execution: the machine in its Map) and how its states went."""
-    from constructs_lib.local.errors import LocalCloudError
+def _run(client: Any, execution: str) -> tuple[Mapping[str, Any], Run]:
+    """What an execution runs and how its states went."""
     from constructs_lib.local.graph_page import Run
     from constructs_lib.local.history import History
-    from constructs_lib.local.states import child_definition
     from constructs_lib.local.timeline import Timeline
 
     described = client.describe_execution(executionArn=execution)
     timeline = Timeline(History(client, execution).new())
-    label = machine_of(execution)[1]
-    if label is not None:
-        first = timeline.runs[0].name if timeline.runs else None
-        try:
-            definition = child_definition(definition, label, first)
-        except LookupError:
-            raise LocalCloudError(f"Which Distributed Map has run {execution} can't be told any more.") from None
     children, counts = _children(client, timeline)
+    definition = _definition(client, described, timeline)
     return definition, Run(
         execution, timeline, described["status"], children, counts, described.get("error"), described.get("cause")
     )
+
+
+def _current(client: Any, machine: str) -> Mapping[str, Any]:
+    definition: Mapping[str, Any] = json.loads(client.describe_state_machine(stateMachineArn=machine)["definition"])
+    return definition
+
+
+def _definition(client: Any, described: Mapping[str, Any], timeline: Timeline) -> Mapping[str, Any]:
+    """The machine that an execution ran, whatever became of it since; a child execution's: the one in its Map."""
+    from constructs_lib.local.errors import LocalCloudError
+    from constructs_lib.local.states import child_definition
+
+    execution, map_run = described["executionArn"], described.get("mapRunArn")
+    if ":express:" in execution:  # of these the service only knows what the machine is now
+        return _current(client, machine_of(execution)[0])
+    if map_run is not None:
+        execution = client.describe_map_run(mapRunArn=map_run)["executionArn"]
+    definition: Mapping[str, Any] = json.loads(
+        client.describe_state_machine_for_execution(executionArn=execution)["definition"]
+    )
+    if map_run is None:
+        return definition
+    label = machine_of(described["executionArn"])[1]
+    try:
+        return child_definition(definition, label or "", timeline.runs[0].name if timeline.runs else None)
+    except LookupError:
+        raise LocalCloudError(f"Which Distributed Map ran {described['executionArn']} can't be told.") from None
 
 
 def _children(client: Any, timeline: Timeline) -> tuple[dict[str, list[Timeline]], dict[str, dict[str, int]]]:

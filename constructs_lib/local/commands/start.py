@@ -46,8 +46,10 @@ def _start(options: argparse.Namespace) -> int:
     from constructs_lib.local import execution, failure
     from constructs_lib.local.progress import Watch
 
-    definition = target.client("stepfunctions", arn).describe_state_machine(stateMachineArn=arn)["definition"]
-    with Watch(json.loads(definition)) as watch:
+    machine = target.client("stepfunctions", arn).describe_state_machine(stateMachineArn=arn)
+    if machine["type"] == "EXPRESS":
+        options.interrupted = "Interrupted; the execution runs on: one of an Express machine can't be stopped."
+    with Watch(json.loads(machine["definition"])) as watch:
         result = execution.run(
             target.endpoint,
             arn,
@@ -62,9 +64,13 @@ def _start(options: argparse.Namespace) -> int:
         return 0
     found = failure.find(target.client, result.execution_arn, watch.timeline)
     what = f"{result.status}: {result.error}" if result.error else result.status
-    told = failure.pretty_cause(result.cause) if result.cause and found is None else []
-    behind = [] if found is None else found.lines()
-    return complain(f"The execution ended {what}", *told, *behind, result.execution_arn, code=1)
+    if found is not None:
+        told = list(found.lines())
+    else:
+        told = failure.pretty_cause(result.cause) if result.cause else []
+        if where := watch.timeline.last_running():
+            told.append(f"state  {', '.join(run.label for run in where)}")
+    return complain(f"The execution ended {what}", *told, result.execution_arn, code=1)
 
 
 def _execution_name(given: str) -> str:

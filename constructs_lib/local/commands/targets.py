@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from constructs_lib.local.endpoint import Endpoint
     from constructs_lib.local.errors import UsageError
 
-# The name of a child execution's machine ends in `/` and its Map's label.
+# A child execution's machine has `/` and its Map's label behind its name, an Express execution an id before its name.
 _EXECUTION = re.compile(
-    r"arn:[^:]+:states:[^:]+:\d{12}:execution:(?P<machine>[^:/]+)(/(?P<label>[^:]+))?:(?P<name>[^:]+)"
+    r"arn:[^:]+:states:[^:]+:\d{12}:"
+    r"(execution:(?P<standard>[^:/]+)(/(?P<label>[^:]+))?|express:(?P<express>[^:/]+)(/[^:]+)?:[^:]+):[^:]+"
 )
 
 
@@ -108,8 +109,8 @@ def machine_of(execution_arn: str) -> tuple[str, str | None]:
     parsed = _EXECUTION.fullmatch(execution_arn)
     if parsed is None:
         raise ValueError(execution_arn)
-    prefix = execution_arn.partition(":execution:")[0]
-    return f"{prefix}:stateMachine:{parsed['machine']}", parsed["label"]
+    prefix = ":".join(execution_arn.split(":")[:5])
+    return f"{prefix}:stateMachine:{parsed['standard'] or parsed['express']}", parsed["label"]
 
 
 def deployed_machines(stacks: Sequence[DeployedStack]) -> dict[str, set[str]]:

@@ -157,6 +157,25 @@ def test_the_execution_started_last_and_its_raw_events(
     assert '"run":' not in (tmp_path / f"graph-{name}.html").read_text("utf-8").split('id="data">')[1]
 
 
+def test_an_execution_that_timed_out_and_an_express_one(looking: Looking, tmp_path: Path) -> None:
+    slow = looking.aws.machine({"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}, TimeoutSeconds=1)
+    code, _, err = looking.run("start", slow)
+    assert code == 1
+    assert "error: The execution ended TIMED_OUT: States.Timeout\nstate  Wait\narn:" in err
+
+    name, definition = looking.aws.name("express"), {"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "No"}}}
+    looking.aws.client("stepfunctions").create_state_machine(
+        name=name, roleArn=looking.aws.role("states"), definition=json.dumps(definition), type="EXPRESS"
+    )
+    code, _, err = looking.run("start", name)
+    assert code == 1
+    arn = err.splitlines()[-1]
+    assert ":express:" in arn
+    assert "FailStateEntered" in looking.run("history", arn)[1]
+    page = tmp_path / "express.html"
+    assert looking.run("graph", arn, "--output", page) == (0, f"{page}\n", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -160,6 +160,7 @@ def test_what_runs_when_the_execution_ends_is_aborted(kind: str, status: str) ->
     timeline = Timeline(history.end(kind, 0))
     assert (timeline.status, told(timeline)) == (status, [("Slow", "ABORTED")])
     assert timeline.failed_run is None
+    assert timeline.last_running() == timeline.runs
 
 
 def test_names_nested_executions_and_map_runs() -> None:
