@@ -99,7 +99,6 @@ def _install(settings: Settings) -> None:
         machines,
         object_store,
         role_sessions,
-        sdk_results,
         service_answers,
         service_calls,
         shortcuts,
@@ -122,7 +121,6 @@ def _install(settings: Settings) -> None:
     interpreter.install(clients, settings.sync_poll_seconds)
     task_tokens.install()
     faults.install()
-    sdk_results.install()
     limits.install()
     iterations.install()
     shortcuts.install()

@@ -5,11 +5,11 @@ Step Functions writes every API's parameters in PascalCase (`StateMachineArn`), 
 with the services' models from botocore.
 """
 
-import base64
 import functools
 import json
-from datetime import UTC, datetime
-from typing import Any, NoReturn
+import re
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.session
@@ -33,6 +33,8 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.utils import camel_to_snake_case
 
 from constructs_lib.local.emulator.patches import replace, require
+from constructs_lib.local.emulator.sdk_results import as_json
+from constructs_lib.local.emulator.task_resources import botocore_names
 
 _models = botocore.session.get_session()
 
@@ -83,25 +85,7 @@ def _normalise_response(
         elif service == "bedrock-runtime" and key == "Body" and isinstance(value, str):
             response[key] = json.loads(value)
         else:
-            response[key] = _as_json(value)
-
-
-def _as_json(value: Any) -> Any:
-    """A part of an SDK's answer as Step Functions has it: a time as Java writes an instant.
-
-    That bytes are Base64, as in most services' own JSON, is inferred.
-    """
-    if isinstance(value, dict):
-        return {key: _as_json(element) for key, element in value.items()}
-    if isinstance(value, list):
-        return [_as_json(element) for element in value]
-    if isinstance(value, datetime):
-        precision = "milliseconds" if value.microsecond % 1000 == 0 else "microseconds"
-        text = value.astimezone(UTC).isoformat(timespec=precision if value.microsecond else "seconds")
-        return text.replace("+00:00", "Z")
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return value
+            response[key] = as_json(value)
 
 
 def _lambda_error_cause(client_error: ClientError) -> tuple[str, str]:
@@ -136,39 +120,83 @@ def _send_to_queue(
     host = urlsplit(str(normalised_parameters.get("QueueUrl", ""))).hostname
     if host is not None and "." not in host and host != "localhost":
         cause = f"Unable to execute HTTP request: {host}: Name or service not known"
-        _fail_task(self, env, "SQS.SdkClientException", cause)
+        raise FailureEventException(_task_failure(self, env, "SQS.SdkClientException", cause))
     _original_send_to_queue(self, env, resource_runtime_part, normalised_parameters, state_credentials)
 
 
-def _fail_task(task: Any, env: Any, error: str, cause: str) -> NoReturn:
+def _task_failure(task: Any, env: Any, error: str, cause: str) -> Any:
     details = {
         "error": error,
         "cause": cause,
         "resource": task._get_sfn_resource(),
         "resourceType": task._get_sfn_resource_type(),
     }
-    raise FailureEventException(
-        FailureEvent(env, CustomErrorName(error), HistoryEventType.TaskFailed, {"taskFailedEventDetails": details})
+    return FailureEvent(env, CustomErrorName(error), HistoryEventType.TaskFailed, {"taskFailedEventDetails": details})
+
+
+def _sqs_failure(self: Any, env: Any, ex: Exception) -> Any:
+    """In the place of moto's `StateTaskServiceSqs._from_error`, which takes each refusal of SQS for a lost connection.
+
+    The names are those that the SDK's first version has, as in a recorded failure of DynamoDB; none of SQS is recorded.
+    """
+    if not isinstance(ex, ClientError):
+        return _original_sqs_failure(self, env, ex)
+    modelled = type(ex).__name__
+    error = "SQS.AmazonSQSException" if modelled == "ClientError" else f"SQS.{_java_exception(modelled)}"
+    metadata = ex.response["ResponseMetadata"]
+    cause = (
+        f"{ex.response['Error']['Message']} (Service: AmazonSQS; Status Code: {metadata['HTTPStatusCode']}; "
+        f"Error Code: {ex.response['Error']['Code']}; Request ID: {metadata['RequestId']}; Proxy: null)"
     )
+    return _task_failure(self, env, error, cause)
 
 
-# Names of services as they stand in front of an aws-sdk task's errors.
-_ERROR_NAMES = {
-    "cloudwatch": "CloudWatch",
-    "cloudwatchlogs": "CloudWatchLogs",
-    "dynamodb": "DynamoDb",
-    "eventbridge": "EventBridge",
-    "secretsmanager": "SecretsManager",
-}
+def _sdk_service(self: Any, boto_service_name: str | None = None) -> str:
+    """In the place of moto's `_get_boto_service_name` for AWS SDK integrations: they go by the Java SDK's packages."""
+    name = boto_service_name or self.resource.api_name
+    return botocore_names().get(name, name)
 
 
+# How the code generator of the AWS SDK for Java tells the words of a name.
+_WORDS = (
+    (re.compile(r"[^A-Za-z0-9]+"), " "),
+    (re.compile(r"([^a-z]{2,})v([0-9]+)"), r"\1 v\2 "),
+    (re.compile(r"([^A-Z]{2,})V([0-9]+)"), r"\1 V\2 "),
+    (re.compile(r"(?<=[a-z])(?=[A-Z][a-zA-Z0-9])"), " "),
+    (re.compile(r"([A-Z]+)([A-Z][a-z])"), r"\1 \2"),
+    (re.compile(r"([0-9])([a-zA-Z])"), r"\1 \2"),
+)
+
+
+def _java_name(name: str) -> str:
+    """A name as a Java class has it: `EC2AccessDenied` is `Ec2AccessDenied`."""
+    for pattern, replacement in _WORDS:
+        name = pattern.sub(replacement, name)
+    return "".join(word.capitalize() for word in name.split())
+
+
+def _java_exception(shape: str) -> str:
+    """The class of an error: `DBInstanceNotFoundFault` is `DbInstanceNotFoundException`."""
+    return f"{_java_name(shape).removesuffix('Fault').removesuffix('Exception')}Exception"
+
+
+@functools.cache
 def _service_error_name(service_name: str) -> str:
-    """In the place of moto's, which knows two services."""
-    return _ERROR_NAMES.get(service_name.lower(), service_name[:1].upper() + service_name[1:])
+    """In the place of moto's, which knows two services: the name of the Java SDK's client (`DynamoDb`, `Sfn`)."""
+    model = _models.get_service_model(botocore_names().get(service_name, service_name))
+    name = _java_name(model.metadata.get("serviceId", service_name))
+    return name.removeprefix("Amazon").removeprefix("Aws").removesuffix("Service")
+
+
+def _exception_name(service_name: str, ex: Exception) -> str:
+    """In the place of moto's, which keeps botocore's spelling: an error outside of the model is the service's own."""
+    modelled = type(ex).__name__
+    return f"{service_name}.{_java_exception(service_name if modelled == 'ClientError' else modelled)}"
 
 
 _original_dynamodb_error_cause: Any = StateTaskServiceDynamoDB._error_cause_from_client_error
 _original_send_to_queue: Any = StateTaskServiceSqs._eval_service_task
+_original_sqs_failure: Any = StateTaskServiceSqs._from_error
 _original_lambda_error_cause: Any = StateTaskServiceLambda._error_cause_from_client_error
 
 
@@ -189,3 +217,6 @@ def install() -> None:
     replace(StateTaskServiceLambda, "_error_cause_from_client_error", staticmethod(_lambda_error_cause))
     replace(StateTaskServiceDynamoDB, "_error_cause_from_client_error", staticmethod(_dynamodb_error_cause))
     replace(StateTaskServiceSqs, "_eval_service_task", _send_to_queue)
+    replace(StateTaskServiceSqs, "_from_error", _sqs_failure)
+    replace(StateTaskServiceAwsSdk, "_get_boto_service_name", _sdk_service)
+    replace(StateTaskServiceAwsSdk, "_normalise_exception_name", staticmethod(_exception_name))

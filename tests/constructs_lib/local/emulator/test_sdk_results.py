@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.local.emulator.sdk_results import with_text_for_moments
+from constructs_lib.local.emulator.sdk_results import as_json
 
 from .conftest import Cloud
 
@@ -21,7 +21,11 @@ from .conftest import Cloud
     ],
 )
 def test_should_write_a_moment_as_the_sdk_for_java(moment: datetime, text: str) -> None:
-    assert with_text_for_moments({"a": [{"b": moment}], "c": 1}) == {"a": [{"b": text}], "c": 1}
+    assert as_json({"a": [{"b": moment}], "c": 1}) == {"a": [{"b": text}], "c": 1}
+
+
+def test_should_write_bytes_as_base64() -> None:
+    assert as_json([b"\x00\x01", None, 1]) == ["AAE=", None, 1]
 
 
 @pytest.mark.local
