@@ -63,14 +63,18 @@ class StatesApi:
             raise RequestError("ValidationException", "Version description can only be set when publish is true")
         check_logging(data.get("loggingConfiguration", {}))
         arn = state_machine_arn(data["name"])
-        refusal = _definition_error(data) or _role_error(data, arn) or managed_rule_refusal(data, arn)
+        refusal = (
+            _definition_error(data, data.get("type", "STANDARD"))
+            or _role_error(data, arn)
+            or managed_rule_refusal(data, arn)
+        )
         answer = refusal or self._create(data)
         return _in_awss_words(answer, "StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
 
     def update_state_machine(self, data: dict[str, Any]) -> Response:
         """UpdateStateMachine: the same checks of what it brings."""
         arn = data["stateMachineArn"]
-        _check_machine(arn)
+        machine = find_machine(arn)
         brought = ("definition", "roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
         if not any(name in data for name in brought):
             message = (
@@ -79,7 +83,7 @@ class StatesApi:
             )
             raise RequestError("MissingRequiredParameter", message)
         check_logging(data.get("loggingConfiguration", {}))
-        refusal = _definition_error(data) or _role_error(data, arn) or managed_rule_refusal(data, arn)
+        refusal = _definition_error(data, machine.type) or _role_error(data, arn) or managed_rule_refusal(data, arn)
         return refusal or self._update(data)
 
     def describe_execution(self, data: dict[str, Any]) -> Response:
@@ -250,13 +254,9 @@ def _record(arn: str, *types: str) -> dict[str, Any]:
     return record
 
 
-def _check_machine(arn: str) -> None:
-    find_machine(arn)
-
-
 def _for_machine(original: Handler) -> Handler:
     def answer(data: dict[str, Any]) -> Response:
-        _check_machine(data["stateMachineArn"])
+        find_machine(data["stateMachineArn"])
         return original(data)
 
     return answer
@@ -285,7 +285,7 @@ def _validate_definition(data: dict[str, Any]) -> Response:
     """ValidateStateMachineDefinition, by the check that CreateStateMachine makes."""
     diagnostics = []
     try:
-        compile_definition(data.get("definition", ""))
+        compile_definition(data["definition"], data.get("type", "STANDARD"))
     except InvalidDefinitionError as error:
         diagnostics.append({"severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "message": str(error)})
     return done({"result": "FAIL" if diagnostics else "OK", "diagnostics": diagnostics})
@@ -299,11 +299,11 @@ def _refuse(action: str) -> Handler:
     return refuse
 
 
-def _definition_error(data: dict[str, Any]) -> Response | None:
+def _definition_error(data: dict[str, Any], machine_type: str) -> Response | None:
     if "definition" not in data:
         return None
     try:
-        compile_definition(data["definition"])
+        compile_definition(data["definition"], machine_type)
     except InvalidDefinitionError as error:
         return refused("InvalidDefinition", str(error))
     return None

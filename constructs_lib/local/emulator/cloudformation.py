@@ -59,7 +59,7 @@ def _checked(original: Create) -> Create:
     def create(logical_id: str, properties: dict[str, Any], stack: Any) -> Any:
         name = properties.get("StateMachineName") or provisioners._physical_name(stack, logical_id, max_len=80)
         try:
-            compile_definition(provisioners._sfn_definition(properties))
+            compile_definition(provisioners._sfn_definition(properties), properties.get("StateMachineType", "STANDARD"))
         except InvalidDefinitionError as error:
             raise ValueError(f"{error} (Service: AWSStepFunctions; Error Code: InvalidDefinition)") from error
         if message := refusal("states", properties.get("RoleArn", ""), state_machine_arn(name)):

@@ -74,8 +74,8 @@ class ExecutionLog:
 
 
 def execution_log(configuration: dict[str, Any], execution_arn: str) -> ExecutionLog | None:
-    """The log of an execution; None when the configuration asks for none."""
-    if configuration.get("level", "OFF") == "OFF":
+    """The log of an execution; None when the configuration asks for none, or (a template's) names no log group."""
+    if configuration.get("level", "OFF") == "OFF" or not configuration.get("destinations"):
         return None
     return ExecutionLog(configuration, execution_arn)
 

@@ -55,7 +55,7 @@ class Interpreter:
             return
         try:
             machine = record["machine"]
-            definition = compile_definition(machine.definition)
+            definition = compile_definition(machine.definition, machine.type)
             session = RoleSession(self._clients, machine.arn, machine.role_arn)
             execution = Execution(session, machine.name, definition, machine.logging)
             env = execution.environment(record, machine.arn, json.loads(record["input"]))

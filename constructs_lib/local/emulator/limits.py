@@ -1,9 +1,8 @@
 """The service's limits: sizes of payloads and variables, events in a history, an Express execution's time.
 
 Sizes over their limit end in `States.DataLimitExceeded`. A task's own result over it (a Lambda function's response)
-fails the task, and Retry and Catch see the error: AWS was recorded to let even `States.ALL` catch that, which its
-documentation denies. A state's output, and the result of a Map or a Parallel whatever the state then makes of it, ends
-the execution: no Catch sees that.
+fails the task, and Retry and Catch see the error by its name. A state's output, and the result of a Map or a Parallel
+whatever the state then makes of it, ends the execution: no Catch sees that.
 """
 
 import functools
@@ -23,7 +22,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_la
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
-from constructs_lib.local.emulator.payload import MAX_PAYLOAD_BYTES, as_json, fits
+from constructs_lib.local.emulator.payload import MAX_PAYLOAD_BYTES, fits, size
 
 MAX_HISTORY_EVENTS = 25_000
 MAX_VARIABLES_BYTES = 10 * 1024 * 1024
@@ -120,16 +119,15 @@ def check_variables(env: Any, assigned: dict[str, Any]) -> None:
         FailureEventException: moto's; a limit is exceeded.
 
     """
-    sizes = {name: len(as_json(value).encode()) for name, value in assigned.items()}
+    sizes = {name: size(value) for name, value in assigned.items()}
     # Those over the limit each, or together. AWS's words aren't known.
     if sum(sizes.values()) > MAX_PAYLOAD_BYTES:
         raise data_limit_error(env, f"The variables {', '.join(sorted(sizes))} exceed {MAX_PAYLOAD_BYTES} bytes.")
     everything = {**env.variable_store._outer_scope, **env.variable_store._inner_scope, **assigned}
     # With fewer, each within its own limit, they can't be too large.
-    if len(everything) >= MAX_VARIABLES_BYTES // MAX_PAYLOAD_BYTES:
-        size = sum(len(as_json(value).encode()) for value in everything.values())
-        if size > MAX_VARIABLES_BYTES:
-            raise data_limit_error(env, f"The execution's variables exceed {MAX_VARIABLES_BYTES} bytes.")
+    many = len(everything) >= MAX_VARIABLES_BYTES // MAX_PAYLOAD_BYTES
+    if many and sum(size(value) for value in everything.values()) > MAX_VARIABLES_BYTES:
+        raise data_limit_error(env, f"The execution's variables exceed {MAX_VARIABLES_BYTES} bytes.")
 
 
 def _check_parameters(original: Any) -> Any:

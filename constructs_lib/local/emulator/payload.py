@@ -11,9 +11,18 @@ def as_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def size(value: Any) -> int:
+    """The bytes of a value."""
+    return len(_measured(value).encode())
+
+
 def fits(value: Any) -> bool:
     """Whether a value is within the limit of a payload."""
-    # A service's answer may hold a date.
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+    text = _measured(value)
     # No letter has more than four bytes: most payloads needn't be encoded to be measured.
     return len(text) * 4 <= MAX_PAYLOAD_BYTES or len(text.encode()) <= MAX_PAYLOAD_BYTES
+
+
+def _measured(value: Any) -> str:
+    # A service's answer may hold a date.
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)

@@ -406,3 +406,23 @@ def test_should_log_what_the_level_lets_through(cloud: Cloud, kind: str, level: 
         assert last["details"] == {"error": "Broken"}
         assert ("input" in entered["details"]) == with_data
         assert found[0]["logStreamName"].startswith(f"states/{machine.rpartition(':')[2]}/")
+
+
+def test_should_refuse_of_an_express_machine_what_only_a_standard_one_does(cloud: Cloud) -> None:
+    states = cloud.client("stepfunctions")
+    arguments = {"StateMachineArn": NOBODY}
+    start = {
+        "Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Arguments": arguments, "End": True,
+    }  # fmt: skip
+    definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Start", "States": {"Start": start}})
+    request = {"name": cloud.name("express"), "roleArn": cloud.role("states"), "definition": definition}
+
+    code, message = refusal(states.create_state_machine, **request, type="EXPRESS")
+    assert code == "InvalidDefinition"
+    assert "Express state machine does not support '.sync' service integration at /States/Start/Resource" in message
+    validated = states.validate_state_machine_definition(definition=definition, type="EXPRESS")
+    assert validated["result"] == "FAIL"
+    machine = states.create_state_machine(**request)["stateMachineArn"]
+    assert states.describe_state_machine(stateMachineArn=machine)["type"] == "STANDARD"
+    express = express_machine(cloud, ECHO)
+    assert refusal(states.update_state_machine, stateMachineArn=express, definition=definition)[0] == code

@@ -45,9 +45,11 @@ def test_should_measure_an_output_in_bytes(cloud: Cloud) -> None:
 
 def nested(kind: str, size: int) -> dict[str, Any]:
     """A Map or Parallel whose four results have `size` bytes each."""
-    branch = {"StartAt": "Make", "States": {"Make": {**PASS, "Output": text(size)}}}
+    branch: dict[str, Any] = {"StartAt": "Make", "States": {"Make": {**PASS, "Output": text(size)}}}
     if kind == "Parallel":
-        return {"Type": "Parallel", "Branches": [branch] * 4, "End": True}
+        names = [f"Make {number}" for number in range(4)]
+        branches = [{"StartAt": name, "States": {name: branch["States"]["Make"]}} for name in names]
+        return {"Type": "Parallel", "Branches": branches, "End": True}
     config = {"Mode": "INLINE"} if kind == "Map" else {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
     return {"Type": "Map", "Items": [1, 2, 3, 4], "ItemProcessor": {**branch, "ProcessorConfig": config}, "End": True}
 
