@@ -7,8 +7,11 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from constructs_lib.local import failure
 from constructs_lib.local.commands.targets import chosen_machine, deployed_machines
 from constructs_lib.local.errors import UsageError
+from constructs_lib.local.history import History
+from constructs_lib.local.timeline import Timeline
 from constructs_lib.testing import faults, seeds
 from constructs_lib.testing.execution import DEFAULT_TIMEOUT, CompletedExecution, RunningExecution, completed
 
@@ -113,6 +116,7 @@ class LocalApp:
     def __init__(self, deployment: Deployment, prefix: str) -> None:
         self._deployment = deployment
         self._seeded: dict[tuple[str, str], Any] = {}
+        self._started: list[RunningExecution | CompletedExecution] = []
         self.prefix = prefix
 
     @property
@@ -163,7 +167,9 @@ class LocalApp:
         started = client.start_execution(
             stateMachineArn=arn, input=_json(execution_input), name=name or str(uuid.uuid4())
         )
-        return RunningExecution(started["executionArn"], client)
+        execution = RunningExecution(started["executionArn"], client)
+        self._started.append(execution)
+        return execution
 
     def run(
         self,
@@ -189,7 +195,9 @@ class LocalApp:
         client = self._deployment.states_client(arn)
         named = {} if name is None else {"name": name}
         ended = client.start_sync_execution(stateMachineArn=arn, input=_json(execution_input), **named)
-        return completed(client, ended, has_history=False)
+        execution = completed(client, ended, has_history=False)
+        self._started.append(execution)
+        return execution
 
     def seed(self, bucket: str, objects: Mapping[str, Any] | Path, *, prefix: str | None = None) -> seeds.Seeded:
         """Put objects into a bucket, to be removed after the test; return where they are.
@@ -255,6 +263,30 @@ class LocalApp:
         if times is not None and times < 1:
             raise UsageError(f"times is {times}. Allowed: 1 or more, or None for every attempt.")
         return faults.add(self.cloud.endpoint, arn, state, error=error, cause=cause, times=times)
+
+    def report(self) -> str:
+        """Return what became of the executions that the test started, for a person: pytest shows it for a failed test.
+
+        Of each its status, its states and, of one that failed, why, with the last lines of the log of its function.
+        """
+        return "\n".join(line for execution in self._started for line in self._told(execution))
+
+    def _told(self, execution: RunningExecution | CompletedExecution) -> Iterator[str]:
+        yield f"{execution.status}  {execution.execution_arn}"
+        if isinstance(execution, CompletedExecution):  # an Express workflow, without a history
+            if not execution.succeeded:
+                yield f"  {execution.error}: {execution.cause}"
+            return
+        yield f"  {' → '.join(execution.states)}"
+
+        def client(service: str, arn: str) -> Any:
+            _, _, _, region, account, *_ = arn.split(":")
+            return self._deployment.client(service, account, region)
+
+        arn = execution.execution_arn
+        found = failure.find(client, arn, Timeline(History(client("stepfunctions", arn), arn).new()))
+        if found is not None and execution.status == "FAILED":
+            yield from (f"  {line}" for line in found.lines())
 
     def reset(self) -> None:
         """Forget faults, stop the executions that run and remove seeded objects, as the fixture does at the end."""

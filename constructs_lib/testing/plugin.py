@@ -14,7 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from constructs_lib.local import LocalCloud
@@ -31,6 +31,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--local-cloud-cdk", metavar="FILE", help=f"{_CDK}; overrides local_cloud_cdk")
     parser.addini("local_cloud_app", f"{_APP}, from the folder of this file", type="string", default="")
     parser.addini("local_cloud_cdk", _CDK, type="string", default="")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed test what became of the executions that it started."""
+    report = yield
+    app: LocalApp | None = getattr(item, "funcargs", {}).get("local_app")
+    if app is not None and call.when == "call" and report.failed:
+        try:
+            text = app.report()
+        except Exception as error:  # noqa: BLE001 - the test's own failure is what matters
+            text = f"Not available: {error}"
+        if text:
+            report.sections.append(("executions on the local cloud", text))
+    return report
 
 
 @pytest.fixture(scope="session")

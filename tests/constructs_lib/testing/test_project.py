@@ -24,6 +24,11 @@ pytestmark = pytest.mark.local
 DOCS = Path(__file__).parents[3] / "docs" / "testing.md"
 BLOCKS = re.findall(r"```(?:python|toml)\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
 
+FAILS = """
+def test_wrong(local_app):
+    local_app.fail_task("Count lines", error="Lambda.Unknown")
+    assert local_app.run().succeeded
+"""
 WRITES_DOWN_ITS_CLOUD = """
 import json, os, pathlib, time
 
@@ -58,9 +63,12 @@ def test_should_do_as_documented(project: Project, cdk_cli: Path) -> None:
         name = re.match(r"# (\w+\.py)\n", block)
         project.folder.joinpath(name[1] if name else "pyproject.toml").write_text(block)
     assert {file.name for file in project.folder.iterdir()} == {"app.py", "test_counting.py", "pyproject.toml"}
+    project.write(test_wrong__py=FAILS)
     done = project.pytest(f"--local-cloud-cdk={cdk_cli}")
-    assert "4 passed" in done.stdout, done.stdout
-    assert done.returncode == 0
+    assert "1 failed, 4 passed" in done.stdout, done.stdout
+    shown = done.stdout.partition("executions on the local cloud")[2]
+    for told in ("  Count lines → Give up\n", "  state  Give up (Fail)\n", "  error  Counting.Failed\n"):
+        assert told in shown, shown
 
 
 def test_should_leave_nothing(bare: Project) -> None:
