@@ -9,6 +9,7 @@ field's presence.
 import copy
 import functools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,9 @@ from constructs_lib.local.emulator.definition_place import JSONATA, JSONPATH, Pr
 from constructs_lib.local.emulator.map_fields import is_distributed, processor_config
 from constructs_lib.local.emulator.patches import replace, require
 
+# Marks what is a field's, among what is a string that looks like it.
+_FIELD = "\ue000"
+_KEYWORDS = re.compile(r'"(ErrorPath|CausePath|JSONPath|JSONata)"')
 _KEPT_ASIDE = ("ItemReader", "ItemBatcher", "ItemSelector", "Parameters", "ResultWriter")
 
 
@@ -132,13 +136,40 @@ def _parse(text: str) -> Definition:
     language = language_of(definition, JSONPATH)
     try:
         maps = dict(_keep_aside(definition, language))
-        program = AmazonStateLanguageParser.parse(json.dumps(definition))[0]
+        program = AmazonStateLanguageParser.parse(_in_motos_grammar(definition, language))[0]
     except Exception as error:
         # What the check lets pass and moto's grammar doesn't have: whatever moto raises, it can't run here.
         reason = "; ".join(error.errors) if isinstance(error, ASLParserException) else str(error)
         message = f"the local cloud can't read the definition: {reason}"
         raise InvalidDefinitionError([Problem("SCHEMA_VALIDATION_FAILED", message, None)]) from error
     return Definition(program, language, maps, text)
+
+
+def _in_motos_grammar(definition: dict[str, Any], language: str) -> str:
+    """A definition's text, where moto's grammar is narrower than the States Language."""
+    for _, state, _ in _states_of(definition, language):
+        if state["Type"] == "Map":
+            processor = state["ItemProcessor"] if "ItemProcessor" in state else state["Iterator"]
+            if processor.get("ProcessorConfig") == {}:
+                del processor["ProcessorConfig"]
+            percentage = state.get("ToleratedFailurePercentage")
+            if isinstance(percentage, int):
+                state["ToleratedFailurePercentage"] = float(percentage)
+        if state["Type"] == "Fail":
+            for name in ("ErrorPath", "CausePath"):
+                if name in state:
+                    state[_FIELD + name] = state.pop(name)
+        if "QueryLanguage" in state:
+            state["QueryLanguage"] = _FIELD + state["QueryLanguage"]
+    if "QueryLanguage" in definition:
+        definition["QueryLanguage"] = _FIELD + definition["QueryLanguage"]
+    return _as_strings(json.dumps(definition))
+
+
+def _as_strings(text: str) -> str:
+    """Let words that are moto's keywords wherever they stand be strings where they aren't marked as a field's."""
+    escaped = _KEYWORDS.sub(lambda found: f'"\\u{ord(found[1][0]):04x}{found[1][1:]}"', text)
+    return escaped.replace(json.dumps(_FIELD)[1:-1], "")
 
 
 def _keep_aside(definition: dict[str, Any], language: str) -> list[tuple[str, MapSpec]]:
@@ -165,9 +196,6 @@ def _keep_aside(definition: dict[str, Any], language: str) -> list[tuple[str, Ma
         )
         if "ExecutionType" in config:
             config["ExecutionType"] = "STANDARD"
-        percentage = state.get("ToleratedFailurePercentage")
-        if isinstance(percentage, int):
-            state["ToleratedFailurePercentage"] = float(percentage)
         if "ItemReader" in kept:
             # With a reader the interpreter neither evaluates Items nor asks the input for an array.
             state["ItemReader"] = {"Resource": item_reader.LIST_OBJECTS}
@@ -183,8 +211,8 @@ def _parse_template(query_language: str, field_name: str, text: str) -> Any:
         "End": True,
         arguments: {field_name: json.loads(text)},
     }
-    machine = {"QueryLanguage": query_language, "StartAt": "template", "States": {"template": state}}
-    return AmazonStateLanguageParser.parse(json.dumps(machine))[0].states.states["template"].parargs
+    machine = {"QueryLanguage": _FIELD + query_language, "StartAt": "template", "States": {"template": state}}
+    return AmazonStateLanguageParser.parse(_as_strings(json.dumps(machine)))[0].states.states["template"].parargs
 
 
 def _string_of(parser_rule_context: Any) -> str | None:

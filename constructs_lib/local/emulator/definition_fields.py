@@ -24,6 +24,7 @@ from constructs_lib.local.emulator.definition_values import (
     one_of,
     path,
     path_or_intrinsic,
+    payload,
     reading,
     reference_path,
     string,
@@ -176,13 +177,13 @@ _RESULT: dict[str, Check | OnlyIn] = {
     "Output": OnlyIn(JSONATA, reading("result", template)),
     "Assign": reading("result", variables),
     "ResultPath": OnlyIn(JSONPATH, nullable(reference_path)),
-    "ResultSelector": OnlyIn(JSONPATH, template),
+    "ResultSelector": OnlyIn(JSONPATH, payload),
     "Retry": RETRY,
     "Catch": CATCH,
 }
-_PARAMETERS = OnlyIn(JSONPATH, template)
-_ARGUMENTS = OnlyIn(JSONATA, template)
-_A_PATH = OnlyIn(JSONPATH, path)
+_PARAMETERS = OnlyIn(JSONPATH, payload)
+_ARGUMENTS = OnlyIn(JSONATA, payload)
+_A_PATH = OnlyIn(JSONPATH, reference_path)
 _NEXT_OR_END = ("Next", "End")
 
 
@@ -267,7 +268,7 @@ STATES = {
             **_ANY, **_NEXT, **_PATHS, **_RESULT,
             "Items": OnlyIn(JSONATA, items),
             "ItemsPath": OnlyIn(JSONPATH, reference_path),
-            "ItemSelector": template,
+            "ItemSelector": payload,
             "Parameters": _PARAMETERS,
             "ItemProcessor": _processor,
             "Iterator": _processor,

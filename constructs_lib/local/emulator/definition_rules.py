@@ -43,13 +43,20 @@ def _entries(schema: Schema) -> Check:
     return check
 
 
+def _interval(value: Any, place: Place) -> Iterator[Problem]:
+    if value == 0 and isinstance(value, int) and not isinstance(value, bool):
+        # AWS accepts it, though it documents a positive number; moto doesn't.
+        yield place.problem("the local cloud runs an interval of 1 second or more")
+    else:
+        yield from integer(1, LONGEST_SECONDS)(value, place)
+
+
 RETRY = _entries(
     Schema(
         {
             "Comment": string,
             "ErrorEquals": array_of(string, nonempty=True),
-            # 0 is what AWS accepts, though it documents a positive number.
-            "IntervalSeconds": integer(0, LONGEST_SECONDS),
+            "IntervalSeconds": _interval,
             "MaxAttempts": integer(0, LONGEST_SECONDS),
             "BackoffRate": number(1),
             "MaxDelaySeconds": integer(1, _LONGEST_DELAY),

@@ -96,8 +96,8 @@ def number(minimum: float | None = None, maximum: float | None = None) -> Check:
     return check
 
 
-# RFC 3339 with an uppercase T, and Z where there is no offset.
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+# RFC 3339 with an uppercase T and Z; AWS takes no other offset.
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def timestamp(value: Any, place: Place) -> Iterator[Problem]:
@@ -135,10 +135,9 @@ def text(value: Any, place: Place) -> Iterator[Problem]:
 
 def items(value: Any, place: Place) -> Iterator[Problem]:
     """A Map's Items: an array, or an expression."""
-    if isinstance(value, str):
-        if not value.startswith("{%"):
-            yield place.problem("Expected value of type Array")
-    elif not isinstance(value, list | dict):
+    if isinstance(value, dict):
+        yield place.problem("the local cloud runs an array or an expression here, no object")
+    elif not isinstance(value, list) and not _is_expression(value, place):
         yield place.problem("Expected value of type Array")
     yield from template(value, place)
 
@@ -168,6 +167,17 @@ def template(value: Any, place: Place) -> Iterator[Problem]:
             yield from template(element, place.item(index))
     elif isinstance(value, str) and place.language == JSONATA:
         yield from _expression(value, place)
+
+
+def payload(value: Any, place: Place) -> Iterator[Problem]:
+    """A template that is an object, or one expression."""
+    if isinstance(value, dict) or _is_expression(value, place) or not place.language:
+        yield from template(value, place)
+    elif place.language == JSONPATH:
+        # Step Functions takes other JSON in some states; moto's grammar has objects only.
+        yield place.problem("the local cloud runs an object here, no other JSON")
+    else:
+        yield place.problem("Expected value of type Object")
 
 
 def reading(states_field: str, check: Check) -> Check:

@@ -53,7 +53,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         Retry=[
             {
                 "ErrorEquals": ["A", "States.Timeout"],
-                "IntervalSeconds": 0,
+                "IntervalSeconds": 1,
                 "MaxAttempts": 0,
                 "BackoffRate": 1.5,
                 "MaxDelaySeconds": 31_622_400,
@@ -117,6 +117,17 @@ ACCEPTED: dict[str, dict[str, Any]] = {
             "End": True,
         }
     ),
+    "a processor without a mode": machine(
+        {"Type": "Map", "ToleratedFailurePercentage": 5, "ItemProcessor": {"ProcessorConfig": {}, **INNER}, "End": True}
+    ),
+    "strings that are keywords of moto's grammar": {
+        "Comment": "JSONata",
+        "StartAt": "JSONPath",
+        "States": {
+            "JSONPath": {"Type": "Pass", "Parameters": {"ErrorPath": "CausePath", "Type": "JSONata"}, "Next": "E"},
+            "E": {"Type": "Fail", "ErrorPath": "$.ErrorPath", "CausePath": "$.ErrorPath"},
+        },
+    },
     "an activity": task(Resource="arn:aws:states:us-east-1:111111111111:activity:by-hand", HeartbeatSeconds=3),
     "a request in an express machine": task(Resource="arn:aws:states:::sqs:sendMessage", Parameters=SQS),
 }
@@ -125,6 +136,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_should_accept_what_aws_accepts(name: str) -> None:
     assert problems(ACCEPTED[name]) == []
+    assert compile_definition(json.dumps(ACCEPTED[name])).query_language in ("JSONPath", "JSONata")
 
 
 # AWS's sentences, from ValidateStateMachineDefinition and CreateStateMachine, and ours where AWS's aren't known.
@@ -176,7 +188,13 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
         [schema("Parameters field is required for resource ARN: arn:aws:states:::sqs:sendMessage")]),
     ("no queue", task(Resource="arn:aws:states:::sqs:sendMessage", Parameters={"MessageBody.$": "$.m"}),
         [schema("The field 'QueueUrl' is required but was missing", "/States/A/Parameters")]),
+    ("parameters that are no object", machine({**PASS, "Parameters": ["x"]}),
+        [schema("the local cloud runs an object here, no other JSON", "/States/A/Parameters")]),
+    ("arguments that are no object", machine({**TASK, "Arguments": "x"}, QueryLanguage="JSONata"),
+        [schema("Expected value of type Object", "/States/A/Arguments")]),
     # Retry and Catch
+    ("no interval", task(Retry=[{"ErrorEquals": ["E"], "IntervalSeconds": 0}]),
+        [schema("the local cloud runs an interval of 1 second or more", "/States/A/Retry[0]/IntervalSeconds")]),
     ("no error named", task(Retry=[{"ErrorEquals": []}]),
         [schema("Value cannot be empty", "/States/A/Retry[0]/ErrorEquals")]),
     ("all errors and another", task(Retry=[{"ErrorEquals": ["States.ALL", "E"]}]),
