@@ -7,7 +7,7 @@ import json
 import re
 import time
 import uuid
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from constructs_lib.local.errors import UsageError
@@ -48,11 +48,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class Progress:
-    """The items (objects) and child executions (batches) of an execution's map runs, added up."""
+    """The items (objects) and child executions (batches) of an execution's map runs, added up.
+
+    `by_run` has those of each map run by its ARN: its items, its children.
+    """
 
     map_runs: int = 0
     items: Counts = Counts()
     children: Counts = Counts()
+    by_run: Mapping[str, tuple[Counts, Counts]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,7 @@ def _progress(client: Any, arn: str) -> Progress:
         map_runs=len(runs),
         items=_sum(r["itemCounts"] for r in runs),
         children=_sum(r["executionCounts"] for r in runs),
+        by_run={r["mapRunArn"]: (_sum([r["itemCounts"]]), _sum([r["executionCounts"]])) for r in runs},
     )
 
 

@@ -171,7 +171,8 @@ class _Drawing:
             failed = counts.get("failed", 0) + counts.get("timedOut", 0)
             told += [f"{failed:,} failed"] if failed else []
         elif len(runs) > 1:
-            told.append(f"{len(runs):,} times")
+            failed = sum(run.status == "FAILED" for run in runs)
+            told.append(f"{len(runs):,} times" + (f", {failed:,} failed" if failed else ""))
         if retries:
             told.append(f"{retries:,} {'retry' if retries == 1 else 'retries'}")
         return " · ".join(told)

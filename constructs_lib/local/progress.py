@@ -49,7 +49,7 @@ class Watch:
         self._definition = {state.name: state for state in all_states(definition)}
         self._width = min(_WIDEST_NAME, max(map(len, self._definition)))
         self._item_lines: dict[str, int] = {}
-        self._counts = self._told = Progress()
+        self._counts = Progress()
         self._counts_shown = time.monotonic()
         console = Console(stderr=True, highlight=False)
         self._screen = _Screen(console) if console.is_terminal else None
@@ -148,13 +148,10 @@ class Watch:
 
     def _counted(self, run: StateRun) -> str:
         if run.map_runs:
-            before, self._told = self._told, self._counts
-            if self._counts.map_runs != before.map_runs + 1:  # of more than one map, the counts are sums
+            counts = self._counts.by_run.get(run.map_runs[-1])
+            if counts is None:
                 return ""
-            items = self._counts.items.total - before.items.total
-            batches = self._counts.children.total - before.children.total
-            lost = _lost(self._counts.children.lost - before.children.lost)
-            return f" ({items:,} objects in {batches:,} batches{lost})"
+            return f" ({counts[0].total:,} objects in {counts[1].total:,} batches{_lost(counts[1].lost)})"
         return "" if run.items is None else f" ({run.items:,} items)"
 
     def _row(self, run: StateRun) -> str:

@@ -96,7 +96,8 @@ def test_names_what_a_state_started(capsys: pytest.CaptureFixture[str]) -> None:
     history = Written()
     entered = history.event("MapStateStarted", history.enter("Map", "Many", 0), length=0)
     history.event("MapRunStarted", entered, mapRunArn="arn:map-run")
-    counts = Progress(map_runs=1, items=Counts(total=20, succeeded=20), children=Counts(total=4, succeeded=3, failed=1))
+    items, children = Counts(total=20, succeeded=20), Counts(total=4, succeeded=3, failed=1)
+    counts = Progress(map_runs=1, items=items, children=children, by_run={"arn:map-run": (items, children)})
     with Watch(DEFINITION) as watch:
         watch.events(history.events)
         watch.progress(counts)
