@@ -22,6 +22,7 @@ from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from constructs_lib.local.emulator.answers import Handler, Response, done, refused
 from constructs_lib.local.emulator.patches import replace, require
+from constructs_lib.local.emulator.state_failures import Unlogged
 from constructs_lib.local.emulator.task_tokens import Task
 from constructs_lib.local.emulator.waiting_tasks import HeartbeatTimeout, answered, heartbeat_seconds
 
@@ -161,7 +162,7 @@ def _no_activity(env: Any, arn: str) -> FailureEventException:
             env=env,
             error_name=StatesErrorName(typ=runtime),
             event_type=HistoryEventType.ExecutionFailed,
-            event_details={"executionFailedEventDetails": details},
+            event_details=Unlogged(executionFailedEventDetails=details),
         )
     )
 

@@ -63,11 +63,8 @@ class StatesApi:
             raise RequestError("ValidationException", "Version description can only be set when publish is true")
         check_logging(data.get("loggingConfiguration", {}))
         arn = state_machine_arn(data["name"])
-        refusal = (
-            _definition_error(data, data.get("type", "STANDARD"))
-            or _role_error(data, arn)
-            or managed_rule_refusal(data, arn)
-        )
+        wrong = _definition_error(data, data.get("type", "STANDARD"))
+        refusal = wrong or _role_error(data, arn) or _rule_error(data, arn)
         answer = refusal or self._create(data)
         return _in_awss_words(answer, "StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
 
@@ -83,7 +80,7 @@ class StatesApi:
             )
             raise RequestError("MissingRequiredParameter", message)
         check_logging(data.get("loggingConfiguration", {}))
-        refusal = _definition_error(data, machine.type) or _role_error(data, arn) or managed_rule_refusal(data, arn)
+        refusal = _definition_error(data, machine.type) or _role_error(data, arn) or _rule_error(data, arn)
         return refusal or self._update(data)
 
     def describe_execution(self, data: dict[str, Any]) -> Response:
@@ -312,6 +309,11 @@ def _definition_error(data: dict[str, Any], machine_type: str) -> Response | Non
 def state_machine_arn(name: str) -> str:
     """The ARN of a state machine of the request's account and Region."""
     return f"arn:aws:states:{responses.get_region()}:{responses.get_account_id()}:stateMachine:{name}"
+
+
+def _rule_error(data: dict[str, Any], arn: str) -> Response | None:
+    message = managed_rule_refusal(data, arn)
+    return None if message is None else refused("AccessDeniedException", message)
 
 
 def _role_error(data: dict[str, Any], arn: str) -> Response | None:

@@ -1,4 +1,4 @@
-"""What MiniStack's CloudFormation lacks: some kinds of alarms, buckets as S3 has them, the check of a definition.
+"""What MiniStack's CloudFormation lacks: activities, some alarms, buckets as S3 has them, the check of a definition.
 
 MiniStack's CloudWatch takes both kinds of alarm through its API; only the template's resources don't reach them. A
 template's values are text where the API has numbers, so they are converted on the way. An alarm on metric math deploys
@@ -7,6 +7,7 @@ so, and stays in INSUFFICIENT_DATA: nothing here computes its expression.
 A template's bucket gets its tags, and isn't deleted while there is an object in it.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
@@ -18,6 +19,7 @@ from ministack.services.cloudformation import provisioners
 from constructs_lib.local.emulator.api import state_machine_arn
 from constructs_lib.local.emulator.authorization import function_arn, refusal
 from constructs_lib.local.emulator.definition import InvalidDefinitionError, compile_definition
+from constructs_lib.local.emulator.nested_executions import managed_rule_refusal
 from constructs_lib.local.emulator.patches import replace, require
 
 _BOOLEANS = ("ReturnData", "ActionsEnabled")
@@ -58,11 +60,14 @@ def _checked(original: Create) -> Create:
 
     def create(logical_id: str, properties: dict[str, Any], stack: Any) -> Any:
         name = properties.get("StateMachineName") or provisioners._physical_name(stack, logical_id, max_len=80)
+        definition, role = provisioners._sfn_definition(properties), properties.get("RoleArn", "")
         try:
-            compile_definition(provisioners._sfn_definition(properties), properties.get("StateMachineType", "STANDARD"))
+            compile_definition(definition, properties.get("StateMachineType", "STANDARD"))
         except InvalidDefinitionError as error:
             raise ValueError(f"{error} (Service: AWSStepFunctions; Error Code: InvalidDefinition)") from error
-        if message := refusal("states", properties.get("RoleArn", ""), state_machine_arn(name)):
+        arn = state_machine_arn(name)
+        request = {"definition": definition, "roleArn": role}
+        if message := refusal("states", role, arn) or managed_rule_refusal(request, arn):
             raise ValueError(f"{message} (Service: AWSStepFunctions; Error Code: AccessDeniedException)")
         arn, attributes = original(logical_id, properties, stack)
         # The template's spelling isn't the API's, which DescribeStateMachine answers in.
@@ -83,6 +88,19 @@ def _checked_function(original: Create) -> Create:
         return original(logical_id, properties, stack)
 
     return create
+
+
+def _create_activity(_: str, properties: dict[str, Any], __: Any) -> tuple[str, dict[str, str]]:
+    tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags", [])]
+    status, _, body = stepfunctions._create_activity({"name": properties["Name"], "tags": tags})
+    if status >= 400:
+        raise ValueError(f"activity {properties['Name']}: {body.decode()}")
+    arn = json.loads(body)["activityArn"]
+    return arn, {"Arn": arn, "Name": properties["Name"]}
+
+
+def _delete_activity(arn: str, _: Any) -> None:
+    stepfunctions._delete_activity({"activityArn": arn})
 
 
 def _tagging(tags: list[dict[str, str]]) -> bytes:
@@ -109,13 +127,14 @@ def install() -> None:
     """Add to MiniStack's handlers of template resources."""
     require(provisioners, "_RESOURCE_HANDLERS", "_physical_name", "_sfn_definition")
     require(cloudwatch, "_put_metric_alarm", "_put_composite_alarm", "_composite_alarms")
-    require(stepfunctions, "_state_machines")
+    require(stepfunctions, "_state_machines", "_create_activity", "_delete_activity")
     handlers = provisioners._RESOURCE_HANDLERS
     alarm, machine = handlers["AWS::CloudWatch::Alarm"], handlers["AWS::StepFunctions::StateMachine"]
     simple, with_metrics = alarm["create"], _alarm_creator(cloudwatch._put_metric_alarm)
     alarm["create"] = lambda logical_id, properties, stack: (with_metrics if properties.get("Metrics") else simple)(
         logical_id, properties, stack
     )
+    handlers["AWS::StepFunctions::Activity"] = {"create": _create_activity, "delete": _delete_activity}
     handlers["AWS::CloudWatch::CompositeAlarm"] = {
         "create": _alarm_creator(cloudwatch._put_composite_alarm),
         "delete": lambda name, _: cloudwatch._composite_alarms.pop(name, None),

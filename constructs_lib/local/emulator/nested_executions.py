@@ -18,7 +18,6 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.utilities.collections import select_from_typed_dict
 
-from constructs_lib.local.emulator.answers import Response, refused
 from constructs_lib.local.emulator.patches import replace, require
 from constructs_lib.local.emulator.role_sessions import AccessDeniedError, AssumeRoleError, TaskCredentials, check
 from constructs_lib.local.emulator.task_failure import task_failure
@@ -103,14 +102,14 @@ def _building(*, parses: bool) -> Any:
     return build
 
 
-def managed_rule_refusal(data: dict[str, Any], state_machine_arn: str) -> Response | None:
-    """What CreateStateMachine and UpdateStateMachine answer when the EventBridge rule of a `.sync` task can't be made.
+def managed_rule_refusal(data: dict[str, Any], state_machine_arn: str) -> str | None:
+    """What AWS says when the EventBridge rule of a machine's `.sync` tasks can't be made; None when it can.
 
     AWS makes the rule with the machine's role, for the tasks that wait for a child of the same account; the ones with
     `Credentials` poll, and need none.
 
     Args:
-        data: the request; what an update doesn't bring is the machine's.
+        data: a request to create or update it; what it doesn't bring is the machine's.
         state_machine_arn: the machine's.
 
     """
@@ -122,7 +121,7 @@ def managed_rule_refusal(data: dict[str, Any], state_machine_arn: str) -> Respon
             for action in _RULE_ACTIONS:
                 check(wanted["roleArn"], state_machine_arn, action, rule, {"events:ManagedBy": "states.amazonaws.com"})
         except AccessDeniedError:
-            return refused("AccessDeniedException", f"'{wanted['roleArn']}' is not authorized to create managed-rule.")
+            return f"'{wanted['roleArn']}' is not authorized to create managed-rule."
     return None
 
 

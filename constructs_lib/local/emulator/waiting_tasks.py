@@ -101,14 +101,15 @@ class _Waiting:
         """What the task's call was made for; None when the environment has ended before."""
         task = find_task(env) or Task(None)
         task.start_heartbeats()
+        submitted = env.stack.pop()
+        # A path's input is the top of the stack.
         heartbeat = heartbeat_seconds(state, env)
         if state.resource.condition == ResourceCondition.WaitForTaskToken:
-            env.stack.pop()
             answer = task.wait(env, heartbeat_seconds=heartbeat)
             return None if answer is None else answered(answer)
         sync2 = state.resource.condition == ResourceCondition.Sync2
         build = state._build_sync2_resolver if sync2 else state._build_sync_resolver
-        # It takes what the call returned from the stack.
+        env.stack.append(submitted)
         started = build(
             env=env,
             resource_runtime_part=resource_runtime_part,

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from .conftest import ACCOUNT, SOURCE_ACCOUNT, Cloud
 from .waiting import allow, executions, machine_in, put_policy, role_in, status, types, until
@@ -244,6 +244,25 @@ def test_should_not_make_a_waiting_machine_without_the_permissions_for_its_rule(
             api.update_state_machine(stateMachineArn=waiting, roleArn=role)
     with pytest.raises(ClientError, match="is not authorized to create managed-rule"):
         api.update_state_machine(stateMachineArn=plain, definition=definition)
+
+
+def test_should_fail_the_stack_of_a_waiting_machine_without_those_permissions(cloud: Cloud) -> None:
+    definition = {
+        "StartAt": "Child",
+        "States": {"Child": start("arn:aws:states:us-east-1:111111111111:stateMachine:a")},
+    }
+    role = cloud.role("states", allow("states:*"))
+    properties = {"DefinitionString": json.dumps({"QueryLanguage": "JSONata", **definition}), "RoleArn": role}
+    template = {"Resources": {"It": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
+    cloudformation, name = cloud.client("cloudformation"), cloud.name("stack")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+    with pytest.raises(WaiterError):
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    reasons = " ".join(event.get("ResourceStatusReason", "") for event in events)
+    assert f"'{role}' is not authorized to create managed-rule." in reasons
 
 
 def test_should_start_and_forget(cloud: Cloud) -> None:
