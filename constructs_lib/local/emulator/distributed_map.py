@@ -17,6 +17,11 @@ from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.tolerated_failure import (
+    ToleratedFailureCountStringJSONata,
+    ToleratedFailurePercentageStringJSONata,
+)
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 from constructs_lib.local.emulator import failure_threshold, item_batcher, item_reader, result_writer
 from constructs_lib.local.emulator.definition import Template, evaluate_field
@@ -391,6 +396,20 @@ class MapRun:
         self._execution.session.context.copy().run(function, *arguments)
 
 
+def _counting(original: Any) -> Any:
+    def visit(self: Any, context: Any) -> Any:
+        """In the place of moto's method, which takes a JSONata ToleratedFailureCount for a percentage."""
+        return ToleratedFailureCountStringJSONata(string_jsonata=original(self, context).string_jsonata)
+
+    return visit
+
+
+def _evaluate_percentage(self: Any, env: Any) -> float:
+    """In the place of moto's method, which cuts a percentage's fraction off."""
+    self.string_jsonata.eval(env=env)
+    return float(env.stack.pop())
+
+
 def install(thread_limit: int) -> None:
     """Run DISTRIBUTED maps here."""
     component = distributed_iteration_component.DistributedIterationComponent
@@ -403,3 +422,6 @@ def install(thread_limit: int) -> None:
         env.stack.append(result)
 
     replace(component, "_eval_body", evaluate)
+    count = "visitTolerated_failure_count_string_jsonata"
+    replace(Preprocessor, count, _counting(getattr(Preprocessor, count)))
+    replace(ToleratedFailurePercentageStringJSONata, "_eval_tolerated_failure_percentage", _evaluate_percentage)

@@ -410,10 +410,12 @@ def test_should_log_what_the_level_lets_through(cloud: Cloud, kind: str, level: 
 
 def test_should_refuse_of_an_express_machine_what_only_a_standard_one_does(cloud: Cloud) -> None:
     states = cloud.client("stepfunctions")
-    arguments = {"StateMachineArn": NOBODY}
     start = {
-        "Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Arguments": arguments, "End": True,
-    }  # fmt: skip
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Arguments": {"StateMachineArn": NOBODY},
+        "End": True,
+    }
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Start", "States": {"Start": start}})
     request = {"name": cloud.name("express"), "roleArn": cloud.role("states"), "definition": definition}
 
