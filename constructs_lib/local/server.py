@@ -91,11 +91,13 @@ def _install(settings: Settings) -> None:
         execution_log,
         faults,
         interpreter,
+        intrinsics,
         iterations,
         json_path,
         jsonata,
         lambda_worker,
         limits,
+        machine_names,
         machines,
         object_store,
         role_sessions,
@@ -110,6 +112,7 @@ def _install(settings: Settings) -> None:
     clients = role_sessions.ClientFactory(settings.endpoint)
     authorization.install()
     definition.install()
+    intrinsics.install()
     jsonata.install()
     json_path.install()
     role_sessions.install()
@@ -130,6 +133,7 @@ def _install(settings: Settings) -> None:
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)
     cloudformation.install()
+    machine_names.install()
     custom_resources.install(clients)
     object_store.install()
 

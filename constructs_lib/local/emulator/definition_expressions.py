@@ -11,10 +11,8 @@ from typing import Any
 
 from jsonata import Jsonata
 from jsonata.parser import Parser
-from moto.stepfunctions.parser.asl.antlr.runtime.ASLIntrinsicLexer import ASLIntrinsicLexer
-from moto.stepfunctions.parser.asl.antlr.runtime.ASLIntrinsicParser import ASLIntrinsicParser
-from moto.stepfunctions.parser.asl.parse import asl_parser
-from moto.stepfunctions.parser.asl.parse.intrinsic import preprocessor
+
+from constructs_lib.local.emulator import intrinsics
 
 # Parts of a parsed expression that are evaluated in its own context, and those that have another one.
 _SAME_CONTEXT = (
@@ -33,6 +31,13 @@ _PATH = re.compile(
     r"|-?\d+(?:\s*,\s*-?\d+)*|-?\d*:-?\d*(?::\d+)?|\?\s*\(.*?\)|\(.*?\)"
     r")\])*"
 )
+_CALL = re.compile(
+    r"States\.(Format|StringToJson|JsonToString|Array|ArrayPartition|ArrayContains|ArrayRange|ArrayGetItem|ArrayLength"
+    r"|ArrayUnique|Base64Encode|Base64Decode|Hash|JsonMerge|MathRandom|MathAdd|StringSplit|UUID)\(.*\)",
+    re.DOTALL,
+)
+# A key of a path that isn't all letters, digits and underscores.
+_ODD_KEY = re.compile(r"\.([^\s.\[\](),*]*[^\w\s.\[\](),*][^\s.\[\](),*]*)")
 _MANY = re.compile(r"[*?@,:]|\.\.|\(")
 
 
@@ -53,20 +58,12 @@ def is_path_or_intrinsic(value: Any) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _is_intrinsic(text: str) -> bool:
-    listener = asl_parser.SyntaxErrorListener()
-    lexer = ASLIntrinsicLexer(asl_parser.InputStream(text))
-    parser = ASLIntrinsicParser(asl_parser.CommonTokenStream(lexer))
-    for reader in (lexer, parser):
-        reader.removeErrorListeners()
-        reader.addErrorListener(listener)
-    tree = parser.func_decl()
-    if listener.errors:
-        return False
     try:
-        preprocessor.Preprocessor().visit(tree)
-    except Exception:  # noqa: BLE001 - moto has no common class for a function that it doesn't know
+        call = intrinsics.parse(text)
+        intrinsics.to_function(call)
+    except Exception:  # noqa: BLE001 - moto has no common class for a function that doesn't take its arguments
         return False
-    return True
+    return all(is_path(path) for path in call.paths())
 
 
 @functools.lru_cache(maxsize=4096)

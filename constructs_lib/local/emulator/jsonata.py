@@ -50,6 +50,8 @@ class _Expressions:
                 return free.pop()
         parsed = Jsonata(expression)
         stepfunctions._register_sfn_jsonata_functions(parsed)
+        # Of JSONata's own functions, the one that Step Functions hasn't got: $parse takes its place.
+        parsed.assign("eval", None)
         return parsed
 
     def give_back(self, expression: str, parsed: Any) -> None:
@@ -143,6 +145,8 @@ def evaluate(expression: str) -> Any:
         Jsonata.CURRENT.jsonata = parsed
         bound = {name: _with_nulls(value) for name, value in getattr(_bindings, "values", {}).items()}
         result = json.loads(json.dumps(parsed.evaluate(None, bound), default=_not_json))
+    except ZeroDivisionError as error:
+        raise moto_jsonata.JSONataException("UNKNOWN", "D1001: Number out of range: Infinity") from error
     except Exception as error:
         # Whatever the engine raises is a failed evaluation of the user's expression.
         # AWS says JSONata's own code of the error first: T1006.

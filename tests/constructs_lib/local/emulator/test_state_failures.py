@@ -68,11 +68,20 @@ def test_should_wait_no_longer_than_32_bits_of_seconds(cloud: Cloud, days: int, 
         assert cloud.wait(arn).status == "ABORTED"
 
 
-def test_should_name_the_code_of_an_error_of_jsonata(cloud: Cloud) -> None:
-    ended = cloud.run({"Pass": {"Type": "Pass", "Output": "{% $nothing(1) %}", "End": True}})
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("$nothing(1)", "T1006: Attempted to invoke a non-function"),
+        # Step Functions hasn't got JSONata's $eval.
+        ("$eval('1')", "T1006: Attempted to invoke a non-function"),
+        ("1 / 0", "D1001: Number out of range: Infinity"),
+    ],
+)
+def test_should_name_the_code_of_an_error_of_jsonata(cloud: Cloud, expression: str, shown: str) -> None:
+    ended = cloud.run({"Pass": {"Type": "Pass", "Output": f"{{% {expression} %}}", "End": True}})
 
     assert ended.error == "States.QueryEvaluationError"
-    assert ended.cause.endswith("threw an error during evaluation. T1006: Attempted to invoke a non-function")
+    assert ended.cause.endswith(f"threw an error during evaluation. {shown}")
 
 
 @pytest.mark.parametrize("call", ["States.ArrayGetItem($.list, 9)", "States.StringToJson('{')"])
