@@ -97,7 +97,6 @@ def _install(settings: Settings) -> None:
         jsonata,
         lambda_worker,
         limits,
-        machine_names,
         machines,
         object_store,
         role_sessions,
@@ -133,7 +132,6 @@ def _install(settings: Settings) -> None:
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)
     cloudformation.install()
-    machine_names.install()
     custom_resources.install(clients)
     object_store.install()
 
