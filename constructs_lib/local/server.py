@@ -96,6 +96,7 @@ def _install(settings: Settings) -> None:
         json_path,
         jsonata,
         lambda_worker,
+        machine_names,
         limits,
         machines,
         object_store,
@@ -132,6 +133,7 @@ def _install(settings: Settings) -> None:
     distributed_map.install(settings.map_concurrency)
     lambda_worker.install(settings)
     cloudformation.install()
+    machine_names.install()
     custom_resources.install(clients)
     object_store.install()
 

@@ -65,7 +65,7 @@ def up(tmp_path_factory: pytest.TempPathFactory, assembly: Path, cdk_cli: Path) 
 
 def test_runs_a_state_machine_and_never_leaves_loopback(up: Up, tmp_path: Path) -> None:
     assert up.record["url"] in up.printed
-    assert "NumbersArn = arn:aws:states:us-east-1:111111111111:stateMachine:First-Numbers" in up.printed
+    assert "NumbersArn = arn:aws:states:us-east-1:111111111111:stateMachine:Numbers" in up.printed
     assert "python -m constructs_lib.local down" in up.printed
 
     done = run("start", "Numbers", "--input", '{"numbers": 12}', "--name", "twelve")
@@ -140,7 +140,7 @@ def test_another_endpoint_is_used_only_when_given(up: Up, bare_assembly: Path, c
 def test_looks_at_the_app_that_up_deployed(up: Up, tmp_path: Path) -> None:
     assert run("start", "Numbers", "--input", '{"numbers": 2}', "--name", "two").returncode == 0
     table = run("history", "two").stdout
-    assert table.startswith("arn:aws:states:us-east-1:111111111111:execution:First-Numbers")
+    assert table.startswith("arn:aws:states:us-east-1:111111111111:execution:Numbers")
     assert "MapRunStarted" in table
     logged = run("logs", "Double")
     assert "START RequestId: " in logged.stdout, logged.stderr
