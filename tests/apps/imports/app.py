@@ -1,4 +1,4 @@
-"""A SAM app brought to CDK: `template.json` is what SAM's transform made of it, taken as it is."""
+"""A SAM app brought to CDK: `template.json` is what SAM's own transform (1.115.0) made of `template.yaml`, as it is."""
 
 from pathlib import Path
 
