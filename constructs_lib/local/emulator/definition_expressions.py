@@ -31,13 +31,6 @@ _PATH = re.compile(
     r"|-?\d+(?:\s*,\s*-?\d+)*|-?\d*:-?\d*(?::\d+)?|\?\s*\(.*?\)|\(.*?\)"
     r")\])*"
 )
-_CALL = re.compile(
-    r"States\.(Format|StringToJson|JsonToString|Array|ArrayPartition|ArrayContains|ArrayRange|ArrayGetItem|ArrayLength"
-    r"|ArrayUnique|Base64Encode|Base64Decode|Hash|JsonMerge|MathRandom|MathAdd|StringSplit|UUID)\(.*\)",
-    re.DOTALL,
-)
-# A key of a path that isn't all letters, digits and underscores.
-_ODD_KEY = re.compile(r"\.([^\s.\[\](),*]*[^\w\s.\[\](),*][^\s.\[\](),*]*)")
 _MANY = re.compile(r"[*?@,:]|\.\.|\(")
 
 

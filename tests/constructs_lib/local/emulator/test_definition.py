@@ -47,3 +47,17 @@ def test_should_keep_strings_that_are_keywords_of_the_grammar(cloud: Cloud) -> N
     assert (ended.status, ended.error, ended.cause) == ("FAILED", "CausePath", "here")
     entered = [event["stateEnteredEventDetails"] for event in ended.events if "stateEnteredEventDetails" in event]
     assert [details["name"] for details in entered] == ["JSONPath", "JSONata"]
+
+
+def test_should_read_the_arguments_of_an_intrinsic_function(cloud: Cloud) -> None:
+    calls = {
+        "list.$": "States.Array($.a-b, 2.5, -1, 'x-y.z-1', $.c.d-e[0])",
+        "text.$": "States.Format('{}-{}', $.a-b, 1.5)",
+    }
+    ended = cloud.run(
+        {"A": {"Type": "Pass", "Parameters": calls, "End": True}},
+        {"a": "no", "a-b": "yes", "c": {"d-e": [7]}},
+        QueryLanguage="JSONPath",
+    )
+
+    assert ended.output == {"list": ["yes", 2.5, -1, "x-y.z-1", 7], "text": "yes-1.5"}

@@ -51,6 +51,7 @@ def test_should_tell_a_path_to_one_node() -> None:
 
 def test_should_read_an_intrinsic_function_with_its_arguments() -> None:
     assert is_path_or_intrinsic("States.Format('{} of {}', $.a, States.ArrayLength($.b))")
+    assert is_path_or_intrinsic("States.Array($.a-b[0].c, $['d-e'], 'f.g-h', -1)")
     assert is_path_or_intrinsic("$.a")
     for text in ("States.Nothing()", "States.Format('{}', $.a", "States.UUID('x', 2", "Format('{}', $.a)", None):
         assert not is_path_or_intrinsic(text)
