@@ -32,6 +32,7 @@ from constructs_lib.local.emulator.validation import check_arn, check_input, che
 # Of StartSyncExecution's bill: memory in steps of 64 MB, time in steps of 100 ms.
 _BILLED_MEMORY_MB = 64
 _BILLED_STEP_MS = 100
+_OK = 200
 _MAP_RUN_CHANGES = ("maxConcurrency", "toleratedFailureCount", "toleratedFailurePercentage")
 
 
@@ -87,22 +88,29 @@ class StatesApi:
         """DescribeExecution: MiniStack's answer, and the version that runs."""
         record = _record(data["executionArn"], "execution", "express")
         _, _, body = self._describe(data)
-        answer = json.loads(body)
-        for name in ("stateMachineVersionArn", "stateMachineAliasArn", "traceHeader"):
-            if record.get(name):
-                answer[name] = record[name]
-        return done(answer)
+        trace = {"traceHeader": record["traceHeader"]} if record.get("traceHeader") else {}
+        return done({**json.loads(body), **_chosen(data["executionArn"]), **trace})
 
     def list_executions(self, data: dict[str, Any]) -> Response:
-        """ListExecutions of a Standard machine, or of a Map Run."""
+        """ListExecutions of a Standard machine, of a version or an alias of it, or of a Map Run."""
         arn = data.get("stateMachineArn")
         if (arn is None) == (data.get("mapRunArn") is None):
             # Said of neither; of both, AWS's words aren't known.
             message = "1 validation error detected: Must provide a StateMachine ARN or MapRun ARN"
             raise RequestError("ValidationException", message)
-        if arn is not None and find_machine(arn).is_express:
+        if arn is None:
+            return self._list(data)
+        machine = find_machine(arn)
+        if machine.is_express:
             raise _type_not_supported()
-        return self._list(data)
+        status, headers, body = self._list({**data, "stateMachineArn": machine.arn})
+        if status != _OK:
+            return status, headers, body
+        answer = json.loads(body)
+        items = [item | _chosen(item["executionArn"]) for item in answer["executions"]]
+        # A page of a version's or an alias's may hold fewer than it was asked for.
+        answer["executions"] = [item for item in items if arn in item.values()]
+        return done(answer)
 
     def stop_execution(self, data: dict[str, Any]) -> Response:
         """StopExecution: abort the record, its map runs and their children, then the interpreter."""
@@ -249,6 +257,13 @@ def _record(arn: str, *types: str) -> dict[str, Any]:
     if record is None:
         raise RequestError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
     return record
+
+
+def _chosen(arn: str) -> dict[str, str]:
+    """The version, and the alias, that an execution was started by, as the answers show them."""
+    record = stepfunctions._executions[arn]
+    names = ("stateMachineVersionArn", "stateMachineAliasArn")
+    return {name: record[name] for name in names if record.get(name)}
 
 
 def _for_machine(original: Handler) -> Handler:

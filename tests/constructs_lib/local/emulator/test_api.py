@@ -242,6 +242,12 @@ def test_should_run_the_definition_of_the_version_or_alias_that_is_named(cloud: 
     assert described["stateMachineArn"] == machine
     assert (described["stateMachineVersionArn"], described["stateMachineAliasArn"]) == (second, alias)
     assert "stateMachineVersionArn" not in states.describe_execution(executionArn=ended[machine].arn)
+    for arn, listed in (
+        (machine, {first, second, machine, alias}), (first, {first}), (second, {second, alias}), (alias, {alias}),
+    ):  # fmt: skip
+        found = states.list_executions(stateMachineArn=arn)["executions"]
+        assert {item["executionArn"] for item in found} == {ended[started].arn for started in listed}
+    assert found[0]["stateMachineVersionArn"] == second
     ran = states.describe_state_machine_for_execution(executionArn=ended[first].arn)
     assert json.loads(ran["definition"])["States"] == says("one")
 
