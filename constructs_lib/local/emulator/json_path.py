@@ -5,6 +5,10 @@ match yields no array. It also parses the path anew each time.
 """
 
 import functools
+import json
+import re
+from collections.abc import Callable
+from statistics import fmean
 from typing import Any
 
 from jsonpath_ng.ext.parser import parse
@@ -12,6 +16,9 @@ from jsonpath_ng.jsonpath import Child, Fields, Index, Root, This
 from moto.stepfunctions.parser.asl.utils import json_path as moto_json_path
 
 from constructs_lib.local.emulator.patches import replace_everywhere, require
+
+_OF_NUMBERS: dict[str, Callable[[list[float]], float]] = {"min": min, "max": max, "sum": sum, "avg": fmean}
+_FUNCTION = re.compile(rf"(\$.*)\.(length|{'|'.join(_OF_NUMBERS)})\(\)", re.DOTALL)
 
 
 def _is_definite(path: Any) -> bool:
@@ -31,6 +38,22 @@ def _parsed(path: str) -> tuple[Any, bool]:
     return parsed, _is_definite(parsed)
 
 
+def _call(function: str, value: Any) -> Any:
+    """One of the Java library's functions at the end of a path. Of numbers, its results are fractions."""
+    if function == "length":
+        if not isinstance(value, dict | list):
+            raise ValueError(f"length() takes an array or an object, not {json.dumps(value)}")
+        return len(value)
+    numbers = [entry for entry in value if _is_number(entry)] if isinstance(value, list) else []
+    if not numbers:
+        raise ValueError(f"{function}() takes an array with numbers, not {json.dumps(value)}")
+    return float(_OF_NUMBERS[function](numbers))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def extract_json(path: str, data: Any) -> Any:
     """In the place of moto's function: the value at a definite path, an array of the values of another.
 
@@ -38,6 +61,8 @@ def extract_json(path: str, data: Any) -> Any:
         NoSuchJsonPathError: moto's; a definite path points to nothing.
 
     """
+    if path.endswith("()") and (found := _FUNCTION.fullmatch(path)):
+        return _call(found[2], extract_json(found[1], data))
     parsed, is_definite = _parsed(path)
     values = [match.value for match in parsed.find(data)]
     if not is_definite:

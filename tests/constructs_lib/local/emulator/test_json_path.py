@@ -28,6 +28,12 @@ DATA = {"one": [{"name": "a", "size": 1}], "two": [{"name": "a", "size": 1}, {"n
         ("$.two[?(@.size > 5)]", []),
         ("$..c", [3]),
         ("$.missing[*]", []),
+        ("$.two.length()", 2),
+        ("$.length()", 3),
+        ("$.two[*].size.sum()", 3.0),
+        ("$.two[*].size.min()", 1.0),
+        ("$.two[*].size.max()", 2.0),
+        ("$..size.avg()", 4 / 3),
     ],
 )
 def test_should_yield_a_value_for_one_place_and_an_array_for_any_other_path(path: str, value: Any) -> None:
@@ -37,4 +43,10 @@ def test_should_yield_a_value_for_one_place_and_an_array_for_any_other_path(path
 @pytest.mark.parametrize("path", ["$.three", "$.two[7]", "$.two[7].name", "$.one[0].missing"])
 def test_should_fail_where_one_place_does_not_exist(path: str) -> None:
     with pytest.raises(NoSuchJsonPathError):
+        extract_json(path, DATA)
+
+
+@pytest.mark.parametrize("path", ["$.one[0].name.length()", "$.one.sum()", "$.one[0].size.max()", "$.three.length()"])
+def test_should_fail_a_function_of_something_else(path: str) -> None:
+    with pytest.raises((ValueError, NoSuchJsonPathError)):
         extract_json(path, DATA)
