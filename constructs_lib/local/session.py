@@ -219,10 +219,9 @@ def _settings(sync_poll_seconds: float | None, bedrock_replies: Path | None) -> 
     """Return the server's variables for what was asked for."""
     settings = {}
     if sync_poll_seconds is not None:
-        milliseconds = round(sync_poll_seconds * 1000)
-        if not 1 <= milliseconds <= 600_000:
+        if not 0.001 <= sync_poll_seconds <= 600:
             raise UsageError(f"The poll interval {sync_poll_seconds} s isn't possible. Allowed: 0.001 to 600 seconds.")
-        settings["LOCAL_AWS_SYNC_POLL_MILLISECONDS"] = str(milliseconds)
+        settings["LOCAL_AWS_SYNC_POLL_MILLISECONDS"] = str(round(sync_poll_seconds * 1000))
     if bedrock_replies is not None:
         Replies.read(bedrock_replies)  # what is wrong with it is said now, not at the first call
         settings["LOCAL_AWS_BEDROCK_REPLIES"] = str(bedrock_replies.absolute())

@@ -35,7 +35,8 @@ def refuse_idle_options(options: argparse.Namespace) -> None:
     from constructs_lib.local.errors import UsageError
 
     elsewhere = options.endpoint is not None
-    idle = ("port", "folder") if elsewhere else ("certificate", "allow_remote_endpoint")
+    own = ("port", "folder", "sync_poll_seconds", "bedrock_replies")
+    idle = own if elsewhere else ("certificate", "allow_remote_endpoint")
     how = "doesn't go" if elsewhere else "goes only"
     for name in idle:
         if getattr(options, name, None) not in {None, False}:

@@ -38,6 +38,20 @@ def add_up(commands: Any) -> None:
         help="where it keeps its data while it runs; must be new or empty, and is removed by `down` (default: a "
         "temporary folder)",
     )
+    up.add_argument(
+        "--sync-poll-seconds",
+        type=float,
+        metavar="SECONDS",
+        help="how often a .sync task looks whether what it waits for is over, 0.001 to 600 (default: 0.1; AWS polls "
+        "across accounts every 60 seconds, and less often after ten minutes)",
+    )
+    up.add_argument(
+        "--bedrock-replies",
+        type=Path,
+        metavar="FILE",
+        help="canned replies of Bedrock's models, by model and by a pattern of the prompt (JSON; docs/local-cloud.md; "
+        "default: each answer says that it is made up)",
+    )
     add_endpoint(up, "deploy to this emulator instead of starting one")
     up.set_defaults(command=_up, interrupted="Interrupted; no process and no folder is left.")
 
@@ -79,7 +93,14 @@ def _up(options: argparse.Namespace) -> int:
                 )
             )
 
-        with LocalCloud.start(options.port, options.folder, keep_open=(claim.descriptor,), on_process=write) as cloud:
+        with LocalCloud.start(
+            options.port,
+            options.folder,
+            sync_poll_seconds=options.sync_poll_seconds,
+            bedrock_replies=options.bedrock_replies,
+            keep_open=(claim.descriptor,),
+            on_process=write,
+        ) as cloud:
             cloud.deploy(options.app, cdk=options.cdk, on_line=say)
             write(cloud)
             cloud.leave_running()

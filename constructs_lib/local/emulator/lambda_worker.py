@@ -217,6 +217,8 @@ class PythonWorker:
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "en_US.UTF-8",
             "PYTHONUTF8": "1",
+            # On AWS the package's folder can't be written to. Here a worker that outlives its server would write on.
+            "PYTHONDONTWRITEBYTECODE": "1",
             # Prints and logs come to the log in the order in which they were written.
             "PYTHONUNBUFFERED": "1",
             "TZ": ":UTC",

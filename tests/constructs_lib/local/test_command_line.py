@@ -61,6 +61,23 @@ def test_a_port_that_is_no_number(capsys: pytest.CaptureFixture[str], bare_assem
     assert "'abc' isn't one. Allowed: 1 to 65535" in refused(capsys, "up", "--app", bare_assembly, "--port", "abc")
 
 
+@pytest.mark.parametrize("seconds", ["0", "-1", "601", "nan"])
+def test_a_poll_interval_out_of_bounds(
+    capsys: pytest.CaptureFixture[str], seconds: str, bare_assembly: Path, cdk: Path
+) -> None:
+    line = refused(capsys, "up", "--app", bare_assembly, "--cdk", cdk, f"--sync-poll-seconds={seconds}")
+    assert "isn't possible. Allowed: 0.001 to 600 seconds" in line
+
+
+def test_bedrock_replies_that_are_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, bare_assembly: Path, cdk: Path
+) -> None:
+    file = tmp_path / "replies.json"
+    file.write_text('{"replies": [{"reply": "a", "promt": "b"}]}')
+    line = refused(capsys, "up", "--app", bare_assembly, "--cdk", cdk, "--bedrock-replies", file)
+    assert f"{str(file)!r}: replies[0] has the field 'promt'" in line
+
+
 @pytest.mark.parametrize("name", ["a b", "", "what?", "a/b", "x" * 81, "tab\t"])
 def test_a_name_that_step_functions_refuses(capsys: pytest.CaptureFixture[str], name: str) -> None:
     line = refused(capsys, "start", f"--name={name}")
@@ -146,6 +163,14 @@ def test_a_certificate_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -
         (["up", "--app", "x", "--allow-remote-endpoint"], "--allow-remote-endpoint goes only with --endpoint"),
         (["up", "--app", "x", "--endpoint", "http://127.0.0.1:1", "--port", "1"], "--port doesn't go with --endpoint"),
         (["up", "--app", "x", "--endpoint", "http://[::1]:1", "--folder", "x"], "--folder doesn't go with --endpoint"),
+        (
+            ["up", "--app", "x", "--endpoint", "http://[::1]:1", "--bedrock-replies", "x"],
+            "--bedrock-replies doesn't go with --endpoint",
+        ),
+        (
+            ["up", "--app", "x", "--endpoint", "http://[::1]:1", "--sync-poll-seconds", "1"],
+            "--sync-poll-seconds doesn't go with --endpoint",
+        ),
     ],
 )
 def test_options_that_would_be_ignored(capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str) -> None:

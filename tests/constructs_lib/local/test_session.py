@@ -192,3 +192,17 @@ def _until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_is_started_with_what_bedrock_answers(tmp_path: Path) -> None:
+    file = tmp_path / "replies.json"
+    file.write_text('{"replies": [{"model": "amazon.nova*", "reply": "canned"}]}')
+
+    with LocalCloud.start(bedrock_replies=file, sync_poll_seconds=0.5) as cloud:
+        answer = cloud.client("bedrock-runtime").converse(
+            modelId="amazon.nova-lite-v1:0", messages=[{"role": "user", "content": [{"text": "hello"}]}]
+        )
+        environment = psutil.Process(cloud.pid).environ()
+
+    assert answer["output"]["message"]["content"] == [{"text": "canned"}]
+    assert environment["LOCAL_AWS_SYNC_POLL_MILLISECONDS"] == "500"
