@@ -14,7 +14,6 @@ from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetai
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_factory
-from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
     StateTaskServiceCallback,
 )
@@ -138,8 +137,6 @@ _original_task_for: Any = state_task_service_factory.state_task_service_for
 def install(replies: Path | None) -> None:
     """Answer with the file's replies; None: each answer says that it is made up."""
     require(bedrock_runtime, "_error")
-    require(StateTaskService, "_SERVICE_NAME_SFN_TO_BOTO_OVERRIDES")
-    StateTaskService._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES["bedrockruntime"] = "bedrock-runtime"
     replace(bedrock_runtime, "_mock_reply", _replying(_RepliesFile(replies)))
     replace(bedrock_runtime, "_extract_prompt_from_invoke_body", _prompt_of_body)
     for name in ("_converse", "_converse_stream", "_invoke_model", "_invoke_model_with_response_stream"):

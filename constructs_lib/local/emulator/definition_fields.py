@@ -56,17 +56,22 @@ def _resource(value: Any, place: Place) -> Iterator[Problem]:
 
 def _parameter_rules(state: dict[str, Any], place: Place) -> Iterator[Problem]:
     resource = state.get("Resource")
-    required = task_resources.required_parameters(resource) if isinstance(resource, str) else None
-    if required is None or not place.language:
+    action = task_resources.action_of(resource) if isinstance(resource, str) else None
+    if action is None or not place.language:
         return
     field = "Arguments" if place.language == JSONATA else "Parameters"
     if field not in state:
         yield place.problem(f"{field} field is required for resource ARN: {resource}")
         return
-    given = state[field]
-    for name in required if isinstance(given, dict) else ():
-        if name not in given and f"{name}.$" not in given:
+    if not isinstance(state[field], dict):
+        return
+    given = {name.removesuffix(".$") for name in state[field]}
+    for name in action.required:
+        if name not in given:
             yield place.at(field).problem(f"The field '{name}' is required but was missing")
+    for name in action.not_run:
+        if name in given:
+            yield place.at(field).problem(f"the local cloud doesn't run {name} of {resource}")
 
 
 def _time_rules(state: dict[str, Any], place: Place) -> Iterator[Problem]:

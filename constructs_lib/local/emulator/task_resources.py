@@ -20,29 +20,37 @@ _INTEGRATION = re.compile(r"arn:aws[\w-]*:states:::(aws-sdk:)?([^:.]+):([^:.]+)(
 
 
 @dataclass(frozen=True)
-class _Action:
-    """An optimized integration that runs here: its patterns, and the parameters that it can't do without."""
+class Action:
+    """An optimized integration that runs here.
+
+    Args:
+        patterns: its integration patterns besides request and response.
+        required: the parameters that it can't do without.
+        not_run: the parameters that Step Functions knows and the local cloud doesn't.
+
+    """
 
     patterns: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()
 
 
 _RUN = {
-    "lambda": {"invoke": _Action((_TOKEN,), ("FunctionName",))},
-    "states": {"startExecution": _Action((_SYNC, _SYNC_2, _TOKEN), ("StateMachineArn",))},
+    "lambda": {"invoke": Action((_TOKEN,), ("FunctionName",))},
+    "states": {"startExecution": Action((_SYNC, _SYNC_2, _TOKEN), ("StateMachineArn",))},
     "dynamodb": {
-        "getItem": _Action(required=("TableName", "Key")),
-        "putItem": _Action(required=("TableName", "Item")),
-        "updateItem": _Action(required=("TableName", "Key")),
-        "deleteItem": _Action(required=("TableName", "Key")),
+        "getItem": Action(required=("TableName", "Key")),
+        "putItem": Action(required=("TableName", "Item")),
+        "updateItem": Action(required=("TableName", "Key")),
+        "deleteItem": Action(required=("TableName", "Key")),
     },
-    "sns": {"publish": _Action((_TOKEN,), ("Message",))},
-    "sqs": {"sendMessage": _Action((_TOKEN,), ("QueueUrl", "MessageBody"))},
-    "events": {"putEvents": _Action((_TOKEN,), ("Entries",))},
-    "bedrock": {"invokeModel": _Action(required=("ModelId",))},
-    "batch": {"submitJob": _Action((_SYNC,))},
-    "ecs": {"runTask": _Action((_SYNC, _TOKEN), ("TaskDefinition",))},
-    "glue": {"startJobRun": _Action((_SYNC,), ("JobName",))},
+    "sns": {"publish": Action((_TOKEN,), ("Message",))},
+    "sqs": {"sendMessage": Action((_TOKEN,), ("QueueUrl", "MessageBody"))},
+    "events": {"putEvents": Action((_TOKEN,), ("Entries",))},
+    "bedrock": {"invokeModel": Action(required=("ModelId",), not_run=("Input", "Output"))},
+    "batch": {"submitJob": Action((_SYNC,))},
+    "ecs": {"runTask": Action((_SYNC, _TOKEN), ("TaskDefinition",))},
+    "glue": {"startJobRun": Action((_SYNC,), ("JobName",))},
 }
 # Optimized integrations of Step Functions that don't run here. moto has a part of apigateway's, which calls whatever
 # host the definition names.
@@ -75,14 +83,17 @@ def botocore_names() -> dict[str, str]:
     return {key: name for key, name in regular.items() if name not in other} | _NAMES
 
 
-def required_parameters(resource: str) -> tuple[str, ...] | None:
-    """The parameters that an integration can't do without; None when the resource takes any payload."""
+def action_of(resource: str) -> Action | None:
+    """The integration that a resource names; None when the resource takes any payload.
+
+    Of an AWS SDK integration, as of one that isn't known, nothing is required here.
+    """
     found = _INTEGRATION.fullmatch(resource)
     if found is None:
         return None
     sdk, service, action, _ = found.groups()
     known = None if sdk else _RUN.get(service, {}).get(action)
-    return known.required if known else ()
+    return known or Action()
 
 
 def is_activity(resource: str) -> bool:

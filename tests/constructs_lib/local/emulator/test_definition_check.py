@@ -13,6 +13,7 @@ from .conftest import ROOT
 
 RECORDINGS = ROOT.parent / "shared" / "aws-recordings" / "cases.jsonl"
 LAMBDA = "arn:aws:lambda:us-east-1:111111111111:function:work"
+BEDROCK = "arn:aws:states:::bedrock:invokeModel"
 PASS = {"Type": "Pass", "End": True}
 TASK = {"Type": "Task", "Resource": LAMBDA, "End": True}
 SQS = {"QueueUrl": "q", "MessageBody": "m"}
@@ -188,6 +189,8 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
         [schema("Parameters field is required for resource ARN: arn:aws:states:::sqs:sendMessage")]),
     ("no queue", task(Resource="arn:aws:states:::sqs:sendMessage", Parameters={"MessageBody.$": "$.m"}),
         [schema("The field 'QueueUrl' is required but was missing", "/States/A/Parameters")]),
+    ("a prompt in S3", task(Resource=BEDROCK, Parameters={"ModelId": "m", "Input": {"S3Uri.$": "$.uri"}}),
+        [schema(f"the local cloud doesn't run Input of {BEDROCK}", "/States/A/Parameters")]),
     ("parameters that are no object", machine({**PASS, "Parameters": ["x"]}),
         [schema("the local cloud runs an object here, no other JSON", "/States/A/Parameters")]),
     ("arguments that are no object", machine({**TASK, "Arguments": "x"}, QueryLanguage="JSONata"),

@@ -1,6 +1,6 @@
 import pytest
 
-from constructs_lib.local.emulator.task_resources import botocore_names, required_parameters, resource_problem
+from constructs_lib.local.emulator.task_resources import Action, action_of, botocore_names, resource_problem
 
 STATES = "arn:aws:states:::"
 UNKNOWN = "is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
@@ -78,9 +78,11 @@ def test_should_refuse_what_only_aws_runs(resource: str, said: str) -> None:
 
 
 def test_should_know_the_parameters_that_an_integration_needs() -> None:
-    assert required_parameters(f"{STATES}sqs:sendMessage.waitForTaskToken") == ("QueueUrl", "MessageBody")
-    assert required_parameters(f"{STATES}aws-sdk:s3:listBuckets") == ()
-    assert required_parameters("arn:aws:lambda:us-east-1:111111111111:function:work") is None
+    sqs = action_of(f"{STATES}sqs:sendMessage.waitForTaskToken")
+    assert sqs is not None
+    assert sqs.required == ("QueueUrl", "MessageBody")
+    assert action_of(f"{STATES}aws-sdk:s3:listBuckets") == Action()
+    assert action_of("arn:aws:lambda:us-east-1:111111111111:function:work") is None
 
 
 def test_should_name_services_as_botocore_does() -> None:
