@@ -185,7 +185,7 @@ def _from_error(self: Any, env: Any, ex: Exception) -> FailureEvent:
 
 def _create_activity(data: dict[str, Any]) -> Response:
     """In the place of MiniStack's CreateActivity: idempotent, and strict about the name."""
-    name = data.get("name", "")
+    name = data["name"]
     if not _NAME.fullmatch(name):
         return refused("InvalidName", f"Invalid Name: '{name}'")
     existing = next((each for each in stepfunctions._activities.values() if each["name"] == name), None)

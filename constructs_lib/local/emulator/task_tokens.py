@@ -149,42 +149,35 @@ def _update_task_token(self: Any) -> str:
 
 
 def _send(data: dict[str, Any], tell: Callable[[Task], bool]) -> Response:
-    token = data.get("taskToken")
-    if not token:
-        return _missing("taskToken")
+    token = data["taskToken"]
     machine = state_machine_of(token)
     # Of another account's principal AWS's documentation says that the token "won't work"; the error is inferred.
     if machine is None or machine.split(":")[3:5] != [responses.get_region(), responses.get_account_id()]:
         return refused("InvalidToken", "Invalid Token: 'Invalid token'")
+    # AWS looks at the token first. The name is AWS's; the sentence isn't in its documentation.
+    if problem := _json_problem(data.get("output", "null")):
+        return refused("InvalidOutput", f"Invalid Output: '{problem}'")
     task = _tasks.get(token)
     if task is None or not tell(task):
         return refused("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
     return done({})
 
 
-def _missing(name: str) -> Response:
-    return refused(
-        "ValidationException",
-        f"1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null",
-    )
+def _json_problem(text: str) -> str | None:
+    """Why a text isn't JSON; None when it is."""
 
+    def refuse(name: str) -> Any:
+        raise ValueError(f"{name} isn't JSON")
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} isn't JSON")
+    try:
+        json.loads(text, parse_constant=refuse)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _send_task_success(data: dict[str, Any]) -> Response:
-    output = data.get("output")
-    if output is None:
-        return _missing("output")
-    # AWS looks at the token first.
-    if state_machine_of(data.get("taskToken") or "") is not None:
-        try:
-            json.loads(output, parse_constant=_refuse_constant)
-        except ValueError as error:
-            # The name is AWS's; the sentence isn't in its documentation.
-            return refused("InvalidOutput", f"Invalid Output: '{error}'")
-    return _send(data, lambda task: task.answer(CallbackOutcomeSuccess(data["taskToken"], output)))
+    return _send(data, lambda task: task.answer(CallbackOutcomeSuccess(data["taskToken"], data["output"])))
 
 
 def _send_task_failure(data: dict[str, Any]) -> Response:

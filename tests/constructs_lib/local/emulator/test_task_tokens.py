@@ -5,10 +5,12 @@ import threading
 import time
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from .conftest import SOURCE_ACCOUNT, Cloud
+from .conftest import ACCOUNT, SOURCE_ACCOUNT, Cloud
 from .waiting import allow, role_in, types, until
 
 pytestmark = pytest.mark.local
@@ -190,6 +192,24 @@ def test_should_refuse_an_output_that_is_not_json(cloud: Cloud, queue: str, outp
 
     assert code(refused)[0] == "InvalidOutput"
     states.stop_execution(executionArn=execution)
+
+
+@pytest.mark.parametrize("given", [{"output": "1"}, {"taskToken": "a"}])
+def test_should_ask_for_what_is_missing(cloud: Cloud, given: dict[str, str]) -> None:
+    lenient: Any = boto3.client
+    states = lenient(
+        "stepfunctions",
+        endpoint_url=f"https://127.0.0.1:{cloud.port}",
+        region_name="us-east-1",
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="test",
+        verify=str(cloud.folder / "tmp" / "ministack-tls" / "server.crt"),
+        config=Config(parameter_validation=False),
+    )
+    with pytest.raises(ClientError) as refused:
+        states.send_task_success(**given)
+
+    assert code(refused)[0] == "ValidationException"
 
 
 def test_should_end_at_once_when_stopped_and_forget_the_token(cloud: Cloud, queue: str) -> None:
