@@ -2,6 +2,9 @@
 
 MiniStack keeps the activities; the tasks are here, since those of moto's interpreter never reach it. SendTaskSuccess,
 SendTaskFailure and SendTaskHeartbeat find a task by its token (`task_tokens`).
+
+A worker that goes away while it waits may be handed a task that nobody then works on, for which AWS tells workers to
+wait for more than 60 seconds: the state's HeartbeatSeconds or TimeoutSeconds end it.
 """
 
 import asyncio

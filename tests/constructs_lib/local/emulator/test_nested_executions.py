@@ -191,7 +191,7 @@ def test_should_pass_a_stop_on_when_the_role_may(cloud: Cloud, account: str, *, 
 FAILS_SOON = {"StartAt": "Soon", "States": {"Soon": {"Type": "Wait", "Seconds": 1, "Next": "Fail"}, **FAIL}}
 
 
-@pytest.mark.parametrize("how", ["state's timeout", "machine's timeout", "branch", "iteration"])
+@pytest.mark.parametrize("how", ["state's timeout", "machine's timeout", "branch", "iteration", "map run"])
 def test_should_stop_the_child_of_what_ends_before_it(cloud: Cloud, how: str) -> None:
     pair = Pair(cloud, ACCOUNT, LONG)
     alone = {"StartAt": "Child", "States": {"Child": pair.task}}
@@ -213,7 +213,12 @@ def test_should_stop_the_child_of_what_ends_before_it(cloud: Cloud, how: str) ->
             "Default": "Soon",
         }
         states = {"Which": choice, "Child": pair.task, **FAILS_SOON["States"]}  # type: ignore[dict-item]
-        each = {"Type": "Map", "Items": [0, 1], "ItemProcessor": {"StartAt": "Which", "States": states}, "End": True}
+        processor: dict[str, Any] = {"StartAt": "Which", "States": states}
+        if how == "map run":
+            processor["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+            ends = ("FAILED", "States.ExceedToleratedFailureThreshold")
+            put_policy(cloud, pair.role, allow("states:StartExecution", pair.parent), name="map run")
+        each = {"Type": "Map", "Items": [0, 1], "ItemProcessor": processor, "End": True}
         definition = {"StartAt": "Each", "States": {"Each": each}}
 
     ended = cloud.wait(pair.run(definition))

@@ -21,11 +21,11 @@ def allow(action: str | list[str], resource: str | list[str] = "*") -> dict[str,
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
-def put_policy(cloud: Cloud, role_arn: str, *statements: dict[str, Any]) -> None:
-    """In the place of the policy that the role has."""
+def put_policy(cloud: Cloud, role_arn: str, *statements: dict[str, Any], name: str = "policy") -> None:
+    """In the place of the role's policy of that name."""
     document = {"Version": "2012-10-17", "Statement": list(statements)}
     cloud.client("iam", role_arn.split(":")[4]).put_role_policy(
-        RoleName=role_arn.rpartition("/")[2], PolicyName="policy", PolicyDocument=json.dumps(document)
+        RoleName=role_arn.rpartition("/")[2], PolicyName=name, PolicyDocument=json.dumps(document)
     )
 
 
