@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from constructs_lib.local.bedrock_replies import Replies
 from stacks.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,6 +93,21 @@ def test_should_show_a_local_cloud_block_that_runs(tmp_path: Path) -> None:
     environment = {"CDK_OUTDIR": str(tmp_path / "cdk.out"), "PATH": _path(), "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", TINY_APP], cwd=tmp_path, env=environment, check=True)
     subprocess.run([sys.executable, "-c", block], cwd=tmp_path, env=environment, check=True)
+
+
+def test_should_show_a_test_of_the_documents_that_runs() -> None:
+    block = next(block for block in BLOCKS["python"] if "local_app" in block)
+    assert block in (ROOT / "docs/testing.md").read_text()  # which a test of the plugin runs as it is
+
+
+def test_should_show_bedrock_replies_that_can_be_read(tmp_path: Path) -> None:
+    for document in (ROOT / "docs/local-cloud.md", ROOT / "constructs_lib/local/bedrock_replies.py"):
+        [block] = re.findall(r"```json\n(.*?)```", document.read_text(), re.DOTALL)
+        file = tmp_path / "replies.json"
+        file.write_text(block)
+        found = Replies.read(file).answer("anthropic.claude-3", "I want a REFUND")
+        assert found is not None
+        assert json.loads(found.text or "") == {"verdict": "real", "confidence": 0.9}
 
 
 def _path() -> str:
