@@ -256,7 +256,7 @@ def test_should_time_out(cloud: Cloud, queue: str, fields: dict[str, Any], named
     started = time.monotonic()
     ended = cloud.wait(cloud.start(machine, {"one": 1}), 5)
 
-    assert 0.9 < time.monotonic() - started < 3
+    assert time.monotonic() - started > 0.9
     assert ended.output == {"Error": "States.Timeout", "Cause": ""}
     (timed_out,) = [event["taskTimedOutEventDetails"] for event in ended.events if event["type"] == "TaskTimedOut"]
     assert timed_out == {
