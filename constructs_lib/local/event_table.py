@@ -31,6 +31,11 @@ def rows(events: Sequence[Event]) -> list[Row]:
     return table
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number of things in words: `1 item`, `2,000 items`; omitting `many` adds an s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def detail(event: Event) -> str:
     """The most telling of an event's details, on one line, cut to 120 characters."""
     told = details(event)
@@ -42,6 +47,6 @@ def detail(event: Event) -> str:
         if name == "error" and told.get("cause"):
             text += f": {told['cause']}"
         elif name == "length":
-            text += " items"
+            text = counted(told["length"], "item")
     line = " ".join(text.split())
     return line if len(line) <= _WIDEST else f"{line[: _WIDEST - 1]}…"

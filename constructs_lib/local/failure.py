@@ -1,7 +1,7 @@
 """Why an execution failed: the state, its error and cause, and what its Lambda function last wrote.
 
-A failure is followed to where it began: into the child execution of a Map Run that failed first, and into the execution
-that a task started and waited for.
+A failure is followed to where it began: into the child execution of a Map Run that failed first, into the execution
+that a task started and waited for, and from a Fail state to the failure that a Catch took before it.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 _LOG_LINES = 10
 _DEEPEST = 8
-_WIDEST = 2_000
+_WIDEST, _WIDEST_LOG_LINE = 2_000, 500
 
 
 @dataclass(frozen=True)
 class FailedState:
     """A state that failed, and in which execution. `log` is the end of what its function wrote, in `log_group`.
 
-    `inner` is the failure behind this one, in another execution; `which` says which execution that is.
+    `inner` is the failure behind this one; `where` says where that is.
     """
 
     execution_arn: str
     run: StateRun
     log: tuple[str, ...] = ()
     log_group: str | None = None
-    which: str | None = None
+    where: str | None = None
     inner: FailedState | None = None
 
     @property
@@ -54,15 +54,17 @@ class FailedState:
         yield f"state  {run.label} ({describe(run)}){tried}"
         if failure is not None and failure.error is not None:
             yield f"error  {failure.error}"
-        # The cause of a failure with another behind it only repeats that one's.
-        if failure is not None and failure.cause and self.inner is None:
+        # The cause of a failure with one in another execution behind it only repeats that one's.
+        is_outer = self.inner is not None and self.inner.execution_arn != self.execution_arn
+        if failure is not None and failure.cause and not is_outer:
             yield from _indented("cause  ", pretty_cause(failure.cause))
         if self.log:
             yield from _indented(
-                "log    ", [f"the last lines of {self.log_group}", *(f"| {line}" for line in self.log)]
+                "log    ",
+                [f"the last lines of {self.log_group}", *(f"| {_cut(line, _WIDEST_LOG_LINE)}" for line in self.log)],
             )
-        if self.which is not None:
-            yield f"inside {self.which}"
+        if self.where is not None:
+            yield self.where
         if self.inner is not None:
             for line in self.inner.lines():
                 yield f"  {line}"
@@ -84,9 +86,7 @@ def pretty_cause(cause: str) -> list[str]:
         text = json.dumps(told, indent=2, ensure_ascii=False)
     else:
         text = cause
-    if len(text) > _WIDEST:
-        text = f"{text[:_WIDEST]} … ({len(text) - _WIDEST:,} more characters)"
-    return text.split("\n")
+    return _cut(text, _WIDEST).split("\n")
 
 
 def find(clients: Clients, execution_arn: str, timeline: Timeline, depth: int = _DEEPEST) -> FailedState | None:
@@ -95,18 +95,25 @@ def find(clients: Clients, execution_arn: str, timeline: Timeline, depth: int = 
     `clients` makes a boto3 client for a service where an ARN is. What the service doesn't tell (a history that is gone,
     a function without a log) is left out.
     """
-    run = timeline.failed_run
-    if run is None:
-        return None
+    return None if timeline.failed_run is None else _why(clients, execution_arn, timeline.failed_run, depth)
+
+
+def _why(clients: Clients, execution_arn: str, run: StateRun, depth: int) -> FailedState:
+    """Why a state failed."""
     while run.failed_by is not None:
         run = run.failed_by
+    if run.type == "Fail" and run.caught is not None:
+        caught = _why(clients, execution_arn, run.caught, depth)
+        return FailedState(execution_arn, run, where="before it, this was caught", inner=caught)
     if depth > 0 and (inner := _behind(clients, run)) is not None:
         which, arn = inner
         try:
             behind = Timeline(History(clients("stepfunctions", arn), arn).new())
         except ClientError:
             return FailedState(execution_arn, run)
-        return FailedState(execution_arn, run, which=f"{which} {arn}", inner=find(clients, arn, behind, depth - 1))
+        return FailedState(
+            execution_arn, run, where=f"inside {which} {arn}", inner=find(clients, arn, behind, depth - 1)
+        )
     if run.function is None or not run.failures:
         return FailedState(execution_arn, run)
     where = run.function if run.function.startswith("arn:") else execution_arn
@@ -148,6 +155,10 @@ def _behind(clients: Clients, run: StateRun) -> tuple[str, str] | None:
     if run.executions and run.failures and run.executions[-1] in (run.failures[-1].cause or ""):
         return "the execution", run.executions[-1]
     return None
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} more characters)"
 
 
 def _indented(title: str, lines: list[str]) -> Iterator[str]:

@@ -16,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from constructs_lib.local.event_table import counted
 from constructs_lib.local.execution import Counts, Progress
 from constructs_lib.local.failure import describe
-from constructs_lib.local.states import all_states, next_delay
+from constructs_lib.local.states import all_states, catches, next_delay
 from constructs_lib.local.timeline import Notice, StateRun, Timeline
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
-    from constructs_lib.local.timeline import Event, Failure
+    from constructs_lib.local.timeline import Event
 
 _WIDEST_NAME = 32
 _MOST_ROWS = 8
@@ -49,6 +50,8 @@ class Watch:
         self._definition = {state.name: state for state in all_states(definition)}
         self._width = min(_WIDEST_NAME, max(map(len, self._definition)))
         self._item_lines: dict[str, int] = {}
+        # The attempts at Maps and Parallels that are to come, and when: what failed in them was told before they fail.
+        self._coming: dict[tuple[StateRun, int], str] = {}
         self._counts = Progress()
         self._counts_shown = time.monotonic()
         console = Console(stderr=True, highlight=False)
@@ -67,10 +70,14 @@ class Watch:
 
     def events(self, events: Iterable[Event]) -> None:
         """Show what new events of the history tell."""
-        for notice in self.timeline.add(events):
+        notices = self.timeline.add(events)
+        for notice in notices:
             text = self._text(notice)
             if text is not None:
-                self._tell(notice.run, text, (notice.at - self._started(notice)).total_seconds())
+                self._tell(notice.run, text, self._seconds(notice))
+        for notice in notices:
+            if notice.kind == "failed":
+                self._tell_outer_retry(notice)
         if self._screen is not None:
             self._screen.show_states([run for run in self.timeline.runs if run.status == "RUNNING"], self._row)
 
@@ -83,11 +90,11 @@ class Watch:
                 self._screen.show_counts("batches", progress.children)
         elif progress.map_runs and time.monotonic() - self._counts_shown >= _COUNTS_EVERY:
             self._counts_shown = time.monotonic()
-            told = f"objects {_of(progress.items)}, batches {_of(progress.children)}{_lost(progress.children.lost)}"
+            told = f"objects {_of(progress.items)}, batches {_of(progress.children)}{_lost(progress.children)}"
             print(f"{'':>9}  {'':<{self._width}}  {told}", file=sys.stderr, flush=True)
 
-    def _started(self, notice: Notice) -> Any:
-        return notice.at if self.timeline.started is None else self.timeline.started
+    def _seconds(self, notice: Notice) -> float:
+        return (notice.at - (self.timeline.started or notice.at)).total_seconds()
 
     def _line(self, name: str, text: str, seconds: float) -> None:
         line = f"{seconds:7.1f} s  {name:<{self._width}}  {text}"
@@ -119,11 +126,14 @@ class Watch:
         if notice.kind == "failed":
             if run.status != "RUNNING" and len(failures) == len(run.failures):
                 return None  # it wasn't retried, as its end will tell
-            wait = self._wait(run, failures)
-            return None if wait is None else f"retrying {wait}, attempt {len(failures) + 1}{error}"
+            wait = self._wait(run, [failure.error for failure in failures])
+            if wait is None:
+                return None
+            self._coming[run, len(failures) + 1] = wait
+            return f"retrying {wait}, attempt {len(failures) + 1}{error}"
         if notice.kind == "retried":
-            is_container = run.type in {"Map", "Parallel"}
-            return f"retrying now, attempt {len(failures) + 1}{error}" if is_container else None
+            is_known = run.type not in {"Map", "Parallel"} or (run, len(failures) + 1) in self._coming
+            return None if is_known else f"retrying now, attempt {len(failures) + 1}{error}"
         if notice.kind == "map run":
             return f"started {run.map_runs[-1]}"
         if notice.kind == "execution":
@@ -134,10 +144,34 @@ class Watch:
         attempt = f", attempt {len(run.failures)}" if len(run.failures) > 1 else ""
         return f"{took}{attempt}{error}" if run.status in {"FAILED", "CAUGHT"} else took
 
-    def _wait(self, run: StateRun, failures: Sequence[Failure]) -> str | None:
+    def _tell_outer_retry(self, notice: Notice) -> None:
+        """Tell that the Map or Parallel around a failed attempt waits for its own Retry: the history is silent then."""
+        run = notice.run
+        if run.superseded or not run.is_failing or notice.failures < len(run.failures):
+            return  # the next attempt has begun
+        errors = [failure.error for failure in run.failures]
+        if self._wait(run, errors) is not None:
+            return
+        error, outer = errors[-1], run
+        while outer.parent is not None and not self._is_caught(outer, error):
+            outer = outer.parent
+            attempt = outer.retries + 2
+            if outer.status != "RUNNING" or (outer, attempt) in self._coming:
+                return
+            wait = self._wait(outer, [*(failure.error for failure in outer.failures[: outer.retries]), error])
+            if wait is not None:
+                self._coming[outer, attempt] = wait
+                self._tell(outer, f"retrying {wait}, attempt {attempt}: {error}", self._seconds(notice))
+                return
+
+    def _is_caught(self, run: StateRun, error: str | None) -> bool:
+        state = self._definition.get(run.name)
+        return state is None or catches(state.fields, error)
+
+    def _wait(self, run: StateRun, errors: Sequence[str | None]) -> str | None:
         """When a Retry makes the next attempt: `in 4 s`. The history doesn't tell: the definition does."""
         state = self._definition.get(run.name)
-        delay = None if state is None else next_delay(state.fields, [failure.error for failure in failures])
+        delay = None if state is None else next_delay(state.fields, errors)
         return None if delay is None else f"in {delay}"
 
     def _what(self, run: StateRun) -> str:
@@ -151,17 +185,19 @@ class Watch:
             counts = self._counts.by_run.get(run.map_runs[-1])
             if counts is None:
                 return ""
-            return f" ({counts[0].total:,} objects in {counts[1].total:,} batches{_lost(counts[1].lost)})"
-        return "" if run.items is None else f" ({run.items:,} items)"
+            objects, batches = counted(counts[0].total, "object"), counted(counts[1].total, "batch", "batches")
+            return f" ({objects} in {batches}{_lost(counts[1])})"
+        return "" if run.items is None else f" ({counted(run.items, 'item')})"
 
     def _row(self, run: StateRun) -> str:
         """What a state that runs says at the bottom of a terminal."""
-        if not run.failures:
-            return f"{run.label} ({self._what(run)})"
-        if not run.is_failing:
-            return f"{run.label} ({self._what(run)}), attempt {len(run.failures) + 1}"
-        wait = self._wait(run, run.failures)
-        return run.label if wait is None else f"{run.label} waits for attempt {len(run.failures) + 1}, {wait}"
+        attempt = run.retries + 1
+        wait = self._coming.get((run, attempt + 1))
+        if wait is not None:
+            return f"{run.label} waits for attempt {attempt + 1}, {wait}"
+        if run.is_failing:
+            return run.label
+        return f"{run.label} ({self._what(run)})" + (f", attempt {attempt}" if attempt > 1 else "")
 
 
 class _Screen:
@@ -202,7 +238,7 @@ class _Screen:
         """Show a bar of that name."""
         if name not in self._maps:
             self._maps[name] = self._bars.add_task(name, total=None, failed="")
-        failed = _lost(counts.lost).removeprefix(", ")
+        failed = _lost(counts).removeprefix(", ")
         self._bars.update(self._maps[name], total=counts.total or None, completed=counts.done, failed=failed)
 
 
@@ -215,8 +251,9 @@ def _of(counts: Counts) -> str:
     return f"{counts.done:,}/{counts.total:,}"
 
 
-def _lost(lost: int) -> str:
-    return f", {lost:,} failed" if lost else ""
+def _lost(counts: Counts) -> str:
+    lost = {"failed": counts.failed, "timed out": counts.timed_out, "aborted": counts.aborted}
+    return "".join(f", {number:,} {how}" for how, number in lost.items() if number)
 
 
 def _duration(seconds: float) -> str:

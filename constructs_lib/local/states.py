@@ -1,4 +1,4 @@
-"""A definition's states, read off its Amazon States Language: all of them by name, and how long a Retry waits."""
+"""A definition's states, read off its Amazon States Language: all of them by name, what a Retry and a Catch take."""
 
 from __future__ import annotations
 
@@ -94,6 +94,11 @@ def next_delay(state: Mapping[str, Any], errors: Sequence[str | None]) -> Delay 
         return None
     seconds = rule.get("IntervalSeconds", 1) * rule.get("BackoffRate", 2.0) ** (count - 1)
     return Delay(min(seconds, rule.get("MaxDelaySeconds", seconds)), rule.get("JitterStrategy") == "FULL")
+
+
+def catches(state: Mapping[str, Any], error: str | None) -> bool:
+    """Whether the state's Catch takes the error."""
+    return any(_takes(catcher["ErrorEquals"], error) for catcher in state.get("Catch", []))
 
 
 def _rule(state: Mapping[str, Any], error: str | None) -> Mapping[str, Any] | None:

@@ -52,6 +52,7 @@ class StateRun:
     `status` is RUNNING until it ends: SUCCEEDED, CAUGHT (it failed and a Catch took over), FAILED or ABORTED (another
     branch failed, or the execution was stopped). `parent` is the Map or Parallel that it is in, `iteration` the index
     of the Map's item. `items` and `items_done` count an inline Map's. `superseded`: its Map or Parallel was retried.
+    `caught` is the failure that a Catch took last, among the states that led here.
     """
 
     name: str
@@ -74,6 +75,7 @@ class StateRun:
     items_failed: int = 0
     superseded: bool = False
     failed_by: StateRun | None = None
+    caught: StateRun | None = field(default=None, repr=False)
     children: list[StateRun] = field(default_factory=list, repr=False)
     _began: datetime | None = None
     _failing: bool = False
@@ -219,6 +221,8 @@ class Timeline:
             parent, iteration = before.parent, before.iteration
             self.transitions.add((before.name, told["name"], before.status == "CAUGHT"))
         run = StateRun(told["name"], kind, at, told.get("input"), parent, iteration)
+        if before is not None and before is not parent:
+            run.caught = before if before.status == "CAUGHT" else before.caught
         if parent is not None:
             parent.children.append(run)
         self.runs.append(run)
@@ -272,7 +276,9 @@ class Timeline:
         last = None
         while run is not None and run is not end:
             if run.status in {"RUNNING", "FAILED"}:
-                self._end(run, "FAILED", at)
+                # The history may tell only now that an attempt that failed before was the last.
+                if run.end("FAILED", run.failures[-1].failed if run.is_failing else at):
+                    self._notice("ended", run, at)
                 last = run
             run = run.parent
         return last
@@ -305,7 +311,10 @@ class Timeline:
         self.status = {"ExecutionTimedOut": "TIMED_OUT"}.get(kind, kind.removeprefix("Execution").upper())
         if kind == "ExecutionFailed":
             run = before
-            while run is not None and not run.failures:  # what a Fail state says stands here only
+            # What a Fail state says stands here only, and why a Map or Parallel failed before anything in it ran.
+            while run is not None and (not run.failures or run.failures[-1].error is None):
+                if run.is_failing:
+                    run.failures.pop()
                 run.fail_attempt(told.get("error"), told.get("cause"), at)
                 run = run.parent
             self.failed_run = self._fail_up_to(None, before, at)

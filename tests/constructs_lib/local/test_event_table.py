@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from constructs_lib.local.event_table import rows
+from constructs_lib.local.event_table import detail, rows
 from tests.constructs_lib.local.histories import Written
 
 
@@ -30,6 +30,8 @@ def test_items_and_map_runs() -> None:
     history.event("MapRunStarted", history.enter("Map", "Many", 0), mapRunArn="arn:map-run")
     table = rows(history.events)
     assert [(row[3], row[4]) for row in table[2:4]] == [("Each", "2 items"), ("Each", "item 1")]
+    lengths = [{"type": "MapStateStarted", "mapStateStartedEventDetails": {"length": n}} for n in (0, 1, 2000)]
+    assert [detail(event) for event in lengths] == ["0 items", "1 item", "2,000 items"]
     assert table[4][3] == "Look [1]"
     assert len(table[4][4]) == 120
     assert table[-1][4] == "arn:map-run"

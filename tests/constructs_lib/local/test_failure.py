@@ -123,6 +123,27 @@ def test_the_execution_that_a_task_waited_for() -> None:
     assert "         | line 19" in lines
 
 
+def test_the_failure_that_was_caught_before_a_fail_state() -> None:
+    history = Written()
+    caught = history.exit("Task", "Work", history.try_in_vain(history.enter("Task", "Work", 0), "Busy", CAUSE))
+    given_up = history.enter("Fail", "Give up", history.pass_through("Clean up", caught))
+    lines = Cloud(main=history.end("Failed", given_up, error="No", cause="enough")).find("main")
+    assert lines[:6] == [
+        "state  Give up (Fail)",
+        "error  No",
+        "cause  enough",
+        "before it, this was caught",
+        "  state  Work (Task, lambda:invoke)",
+        "  error  Busy",
+    ]
+    assert lines[-1] == "         | line 19"
+
+
+def test_a_long_line_of_a_log_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("constructs_lib.local.handler_logs.invocation_lines", lambda *_, **__: ["x" * 10_000])
+    assert Cloud(main=failing()).find("main")[-1] == f"       | {'x' * 500} … (9,500 more characters)"
+
+
 def test_the_child_execution_that_failed_first() -> None:
     history = Written()
     entered = history.event("MapStateStarted", history.enter("Map", "Many", 0), length=3)

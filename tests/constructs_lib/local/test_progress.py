@@ -13,10 +13,12 @@ from tests.constructs_lib.local.histories import Written
 
 RETRY = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 4, "MaxAttempts": 1, "JitterStrategy": "FULL"}]
 WORK = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Retry": RETRY, "End": True}
-DEFINITION = {
+ASK = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+DEFINITION: dict[str, Any] = {
     "StartAt": "Work",
     "States": {
         "Work": WORK,
+        "Both": {"Type": "Parallel", "Branches": [{"States": {"Ask": ASK}}], "Retry": RETRY},
         "Each": {"Type": "Map", "ItemProcessor": {"StartAt": "Look", "States": {"Look": WORK}}},
         "Many": {"Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "States": {}}},
     },
@@ -50,7 +52,7 @@ def test_lines_for_states_as_they_run(capsys: pytest.CaptureFixture[str]) -> Non
         begun = len(history.events)
         history.end("Failed", history.try_in_vain(failed, "Busy"), error="Busy")
         watch.events(history.events[begun:])
-    assert lines(capsys) == ["0.8 s Work failed after 0.7 s, attempt 2: Busy"]
+    assert lines(capsys) == ["0.8 s Work failed after 0.6 s, attempt 2: Busy"]
 
 
 def test_one_line_for_a_state_that_ends_between_two_looks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,8 +72,57 @@ def test_each_attempt_is_told_as_it_was_then(capsys: pytest.CaptureFixture[str])
         watch.events(history.events)
     assert lines(capsys) == [
         "0.4 s Work retrying in up to 4 s, attempt 2: Busy",
-        "0.8 s Work failed after 0.7 s, attempt 2: Other",
+        "0.8 s Work failed after 0.6 s, attempt 2: Other",
     ]
+
+
+def test_a_parallel_that_waits_for_its_retry(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its history says nothing before the next attempt: the definition does, once for all that failed in it."""
+    history = Written()
+    entered = history.enter("Parallel", "Both", 0)
+
+    def attempt(previous: int, errors: tuple[str, ...]) -> int:
+        started = history.event("ParallelStateStarted", previous)
+        return [history.try_in_vain(history.enter("Task", "Ask", started), error) for error in errors][-1]
+
+    with Watch(DEFINITION) as watch:
+        failed = attempt(entered, ("Busy", "Busy"))
+        watch.events(history.events)
+        assert lines(capsys)[-1] == "0.6 s Both retrying in up to 4 s, attempt 2: Busy"
+        begun = len(history.events)
+        failed = attempt(failed, ("Busy",))
+        watch.events(history.events[begun:])
+        told = lines(capsys)
+        assert [line.partition(" s ")[2] for line in told] == [
+            "Ask failed after 0.3 s: Busy",
+            "Ask entered (Task, lambda:invoke)",
+        ]
+        begun = len(history.events)
+        history.end("Failed", history.event("ParallelStateFailed", failed), error="Busy")
+        watch.events(history.events[begun:])
+    assert lines(capsys)[-1].endswith("Both failed after 1.5 s, attempt 2: Busy")
+
+
+def test_a_map_says_now_where_its_retry_was_not_seen_coming(capsys: pytest.CaptureFixture[str]) -> None:
+    history = Written()
+    started = history.event("ParallelStateStarted", history.enter("Parallel", "Both", 0))
+    history.event("ParallelStateStarted", history.try_in_vain(history.enter("Task", "Ask", started), "Busy"))
+    with Watch(DEFINITION) as watch:
+        watch.events(history.events)
+    assert lines(capsys)[-1] == "0.7 s Both retrying now, attempt 2: Busy"
+
+
+@pytest.mark.parametrize("fields", [{"Catch": [{"ErrorEquals": ["Busy"], "Next": "Work"}]}, {"Retry": RETRY}])
+def test_a_parallel_does_not_wait_for_what_the_state_itself_takes(
+    capsys: pytest.CaptureFixture[str], fields: dict[str, Any]
+) -> None:
+    both = DEFINITION["States"]["Both"] | {"Branches": [{"States": {"Ask": ASK | fields}}]}
+    history = Written()
+    started = history.event("ParallelStateStarted", history.enter("Parallel", "Both", 0))
+    history.try_in_vain(history.enter("Task", "Ask", started), "Busy")
+    with Watch({"StartAt": "Both", "States": {"Both": both}}) as watch:
+        watch.events(history.events)
+    assert not [line for line in lines(capsys) if "Both retrying" in line]
 
 
 def test_the_items_of_a_map_tell_their_failures_only(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +193,7 @@ def test_bars_for_objects_and_batches(capsys: pytest.CaptureFixture[str], monkey
     items = Counts(total=1000, pending=300, succeeded=695, failed=3, timed_out=1, aborted=1)
     progress = Progress(map_runs=1, items=items, children=Counts(total=10, succeeded=7))
     screen = on_a_terminal(capsys, monkeypatch, progress=progress)
-    for shown in ("objects", "700/1000", "5 failed", "batches", "7/10"):
+    for shown in ("objects", "700/1000", "3 failed, 1 timed out, 1 aborted", "batches", "7/10"):
         assert shown in screen
 
 
@@ -154,7 +205,12 @@ def test_rows_for_states_that_run(capsys: pytest.CaptureFixture[str], monkeypatc
     history.event(
         "MapIterationSucceeded", history.exit("Task", "Look", history.enter("Task", "Look", item)), name="Each", index=0
     )
+    history.try_in_vain(
+        history.enter("Task", "Ask", history.event("ParallelStateStarted", history.enter("Parallel", "Both", 0))),
+        "Busy",
+    )
     screen = on_a_terminal(capsys, monkeypatch, events=history.events)
+    assert "Both waits for attempt 2, in up to 4 s" in screen
     assert "Work waits for attempt 2, in up to 4 s" in screen
     assert "1/3" in screen
     assert "entered" not in screen

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.local.states import Delay, all_states, child_definition, next_delay
+from constructs_lib.local.states import Delay, all_states, catches, child_definition, next_delay
 
 INNER = {"StartAt": "Work", "States": {"Work": {"Type": "Pass", "End": True}}}
 OTHER = {"StartAt": "Rest", "States": {"Rest": {"Type": "Pass", "End": True}}}
@@ -69,3 +69,9 @@ def test_how_long_a_retry_waits(retry: list[Any], errors: list[str | None], dela
 def test_says_that_jitter_makes_it_shorter() -> None:
     assert str(Delay(4.0, jitter=True)) == "up to 4 s"
     assert str(Delay(1.5, jitter=False)) == "1.5 s"
+
+
+def test_which_errors_a_catch_takes() -> None:
+    state = {"Catch": [rule("Busy", Next="Wait"), rule("States.TaskFailed", Next="Fail")]}
+    assert [catches(state, error) for error in ("Busy", "Other", "States.Timeout", None)] == [True, True, False, True]
+    assert not catches({}, "Busy")

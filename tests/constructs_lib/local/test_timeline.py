@@ -63,6 +63,7 @@ def test_a_caught_failure() -> None:
     timeline = Timeline(history.end("Succeeded", history.pass_through("Instead", exited)))
     assert told(timeline) == [("Work", "CAUGHT"), ("Instead", "SUCCEEDED")]
     assert ("Work", "Instead", True) in timeline.transitions
+    assert [run.caught for run in timeline.runs] == [None, timeline.runs[0]]
     assert timeline.failed_run is None
 
 
@@ -72,6 +73,16 @@ def test_a_fail_state_takes_what_the_execution_says() -> None:
     [run] = timeline.runs
     assert timeline.failed_run is run
     assert (run.status, run.failures[0].error, run.failures[0].cause) == ("FAILED", "No", "because")
+
+
+def test_a_map_that_failed_before_its_first_item() -> None:
+    """Its MapStateFailed has no details, and there is nothing inside: the execution's error is its."""
+    history = Written()
+    failed = history.event("MapStateFailed", history.enter("Map", "Each", 0))
+    timeline = Timeline(history.end("Failed", failed, error="States.Runtime", cause="no items"))
+    [run] = timeline.runs
+    assert (run.status, run.retries) == ("FAILED", 0)
+    assert [(f.error, f.cause) for f in run.failures] == [("States.Runtime", "no items")]
 
 
 def test_map_items_in_one_anothers_midst() -> None:
