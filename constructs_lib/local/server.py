@@ -80,33 +80,35 @@ def _install(settings: Settings) -> None:
 
     """
     # Loaded here and not above: both read the environment that `prepare` has made.
-    from constructs_lib.local.emulator import (
-        api,
-        authorization,
-        bedrock,
-        cloudformation,
-        custom_resources,
-        definition,
-        distributed_map,
-        execution_log,
-        faults,
-        interpreter,
+    from constructs_lib.local.emulator import execution_log, interpreter, machines
+    from constructs_lib.local.emulator.definitions import definition
+    from constructs_lib.local.emulator.language import (
         intrinsics,
         iterations,
         json_path,
         jsonata,
-        lambda_worker,
         limits,
+        shortcuts,
+        state_failures,
+        variables,
+    )
+    from constructs_lib.local.emulator.map_runs import map_run
+    from constructs_lib.local.emulator.services import (
+        api,
+        authorization,
+        cloudformation,
+        custom_resources,
+        lambda_worker,
         machine_names,
-        machines,
         object_store,
+    )
+    from constructs_lib.local.emulator.tasks import (
+        bedrock,
+        faults,
         role_sessions,
         service_answers,
         service_calls,
-        shortcuts,
-        state_failures,
         task_tokens,
-        variables,
     )
 
     clients = role_sessions.ClientFactory(settings.endpoint)
@@ -130,7 +132,7 @@ def _install(settings: Settings) -> None:
     machines.install()
     execution_log.install()
     api.install()
-    distributed_map.install(settings.map_concurrency)
+    map_run.install(settings.map_concurrency)
     lambda_worker.install(settings)
     cloudformation.install()
     machine_names.install()
@@ -143,7 +145,7 @@ def _watch_lifeline(folder: Path, loaded: threading.Event) -> None:
     if os.read(0, 1):
         return
     if loaded.is_set():  # there may be workers
-        from constructs_lib.local.emulator import lambda_worker
+        from constructs_lib.local.emulator.services import lambda_worker
 
         lambda_worker.stop_all()
     remove_folder(folder)
@@ -155,7 +157,9 @@ async def _serve(settings: Settings) -> NoReturn:
     from hypercorn.config import Config
     from ministack import app
 
-    from constructs_lib.local.emulator import control, faults, lambda_worker
+    from constructs_lib.local.emulator import control
+    from constructs_lib.local.emulator.services import lambda_worker
+    from constructs_lib.local.emulator.tasks import faults
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:

@@ -13,10 +13,10 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryC
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError, ProgramStopped
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
-from constructs_lib.local.emulator.definition import Definition, MapSpec
+from constructs_lib.local.emulator.definitions.definition import Definition, MapSpec
 from constructs_lib.local.emulator.execution_log import execution_log
 from constructs_lib.local.emulator.machines import type_of
-from constructs_lib.local.emulator.role_sessions import RoleSession
+from constructs_lib.local.emulator.tasks.role_sessions import RoleSession
 
 
 class MapRun(Protocol):

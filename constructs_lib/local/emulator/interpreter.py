@@ -24,12 +24,13 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.timestamp 
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.parse import preprocessor
 
-from constructs_lib.local.emulator import activities, interruptions, nested_executions, waiting_tasks
-from constructs_lib.local.emulator.definition import compile_definition
+from constructs_lib.local.emulator.definitions.definition import compile_definition
 from constructs_lib.local.emulator.execution import Execution, run_program
-from constructs_lib.local.emulator.interruptions import pause
+from constructs_lib.local.emulator.language import interruptions
+from constructs_lib.local.emulator.language.interruptions import pause
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
-from constructs_lib.local.emulator.role_sessions import ClientFactory, RoleSession
+from constructs_lib.local.emulator.tasks import activities, nested_executions, waiting_tasks
+from constructs_lib.local.emulator.tasks.role_sessions import ClientFactory, RoleSession
 
 _log = logging.getLogger(__name__)
 

@@ -121,6 +121,8 @@ def test_a_failed_child_and_the_state_machine_that_runs_it(looking: Looking, tmp
     assert "    state  Ask (Task, lambda:invoke)\n    error  TooBusy\n    cause  TooBusy: ask again\n" in told
     assert "           | call 1 for never\n" in told
 
+    assert looking.run("history")[1].split("\n")[0] == f"{told.splitlines()[-1]}  FAILED"  # not that of the nested one
+
     [child] = [line.rpartition(" ")[2] for line in told.splitlines() if "failed child execution" in line]
     code, out, _ = looking.run("history", child)
     assert code == 0
@@ -174,6 +176,24 @@ def test_an_execution_that_timed_out_and_an_express_one(looking: Looking, tmp_pa
     assert "FailStateEntered" in looking.run("history", arn)[1]
     page = tmp_path / "express.html"
     assert looking.run("graph", arn, "--output", page) == (0, f"{page}\n", "")
+
+
+def test_the_execution_started_last_is_not_one_that_another_started(looking: Looking) -> None:
+    """Whether it was waited for or not, and through several."""
+    innermost = looking.aws.machine({"Pass": {"Type": "Pass", "End": True}})
+
+    def starting(machine: str, pattern: str) -> str:
+        resource = f"arn:aws:states:::states:startExecution{pattern}"
+        arguments = {"StateMachineArn": machine, "Input": {}}
+        return looking.aws.machine(
+            {"Nest": {"Type": "Task", "Resource": resource, "Arguments": arguments, "End": True}}
+        )
+
+    outer = starting(starting(innermost, ""), ".sync:2")
+    for machine in (outer, innermost):
+        _, _, err = looking.run("start", machine)
+        arn = err.splitlines()[-1].removeprefix("SUCCEEDED  ")
+        assert looking.run("history")[1].startswith(f"{arn}  SUCCEEDED\n")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import ROOT, SOURCE_ACCOUNT, Cloud, free_port, start_server, wait_until_ready
+from tests.constructs_lib.local.emulator.conftest import (
+    ROOT,
+    SOURCE_ACCOUNT,
+    Cloud,
+    free_port,
+    start_server,
+    wait_until_ready,
+)
 
 pytestmark = pytest.mark.local
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import Cloud
+from tests.constructs_lib.local.emulator.conftest import Cloud
 
 pytestmark = pytest.mark.local
 
@@ -448,6 +448,17 @@ def test_should_refuse_a_definition_that_cannot_run(cloud: Cloud, definition: st
     validated = states.validate_state_machine_definition(definition=definition)
     assert validated["result"] == "FAIL"
     assert message in validated["diagnostics"][0]["message"]
+
+
+def test_should_list_every_problem_of_a_definition(cloud: Cloud) -> None:
+    definition = {"StartAt": "A", "States": {"A": {**PASS, "Nxt": "B"}, "C": {"Type": "Succeed"}}}
+
+    validated = cloud.client("stepfunctions").validate_state_machine_definition(definition=json.dumps(definition))
+
+    assert [(found["code"], found["location"]) for found in validated["diagnostics"]] == [
+        ("SCHEMA_VALIDATION_FAILED", "/States/A"),
+        ("MISSING_TRANSITION_TARGET", "/States/C"),
+    ]
 
 
 def test_should_find_nothing_wrong_with_a_definition_that_runs(cloud: Cloud) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .conftest import ACCOUNT, Cloud
+from tests.constructs_lib.local.emulator.conftest import ACCOUNT, Cloud
 
 
 def until(look: Callable[[], Any], seconds: float = 20) -> Any:

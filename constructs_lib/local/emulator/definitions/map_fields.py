@@ -1,0 +1,187 @@
+"""What belongs to a Map state alone: its mode, and the reader, batcher and writer of a Distributed Map.
+
+Ignoring a field would be worse than not having it: the run would look right and be wrong. So what Step Functions has
+and the local cloud doesn't (Parquet, an inventory's manifest) is refused by name.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from constructs_lib.local.emulator.definitions.place import JSONATA, JSONPATH, OnlyIn, Place, Problem, Schema
+from constructs_lib.local.emulator.definitions.values import (
+    array_of,
+    integer,
+    one_of,
+    reference_path,
+    runs,
+    string,
+    template,
+)
+
+# What the reader and the writer of map_runs/ know.
+DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
+INPUT_TYPES = ("CSV", "JSON", "JSONL")
+GET_OBJECT = "arn:aws:states:::s3:getObject"
+LIST_OBJECTS = "arn:aws:states:::s3:listObjectsV2"
+PUT_OBJECT = "arn:aws:states:::s3:putObject"
+
+LONGEST_LABEL = 40
+_LARGEST_INPUT = 262_144
+_DISTRIBUTED_ONLY = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")
+# https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html, Label
+_NOT_IN_LABEL = re.compile(r"""[\s?*<>{}\[\]"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]""")
+_PARAMETERS = {"Parameters": OnlyIn(JSONPATH, template), "Arguments": OnlyIn(JSONATA, template)}
+
+
+def processor_config(state: dict[str, Any]) -> dict[str, Any]:
+    """A Map state's ProcessorConfig; empty when it has none. `Iterator` is the older name of ItemProcessor."""
+    processor = state.get("ItemProcessor", state.get("Iterator"))
+    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    return config if isinstance(config, dict) else {}
+
+
+def is_distributed(state: dict[str, Any]) -> bool:
+    """Whether a state is a Map that runs its items as child executions."""
+    return state.get("Type") == "Map" and processor_config(state).get("Mode") == "DISTRIBUTED"
+
+
+def _mode_rules(config: dict[str, Any], place: Place) -> Iterator[Problem]:
+    if config.get("Mode") == "DISTRIBUTED":
+        if "ExecutionType" not in config:
+            yield place.problem("These fields are required: [ExecutionType]")
+    elif "ExecutionType" in config:
+        yield place.problem("Field 'ExecutionType' is not supported")
+
+
+PROCESSOR_CONFIG = Schema(
+    {"Mode": one_of("INLINE", "DISTRIBUTED"), "ExecutionType": one_of("STANDARD", "EXPRESS")}, rules=(_mode_rules,)
+)
+
+
+def _csv_rules(config: dict[str, Any], place: Place) -> Iterator[Problem]:
+    if config.get("InputType") == "CSV":
+        if "CSVHeaderLocation" not in config:
+            yield place.problem("The field 'CSVHeaderLocation' is required")
+        if config.get("CSVHeaderLocation") == "GIVEN" and not config.get("CSVHeaders"):
+            yield place.problem("These fields are required: [CSVHeaders]")
+    else:
+        for name in config:
+            if name.startswith("CSV"):
+                yield place.problem(f"Field '{name}' is not supported")
+
+
+def _reader_resource(value: Any, place: Place) -> Iterator[Problem]:
+    allowed = (GET_OBJECT, LIST_OBJECTS)
+    if value not in allowed:
+        message = f"The field 'Resource' does not match any of the allowed values: [{', '.join(allowed)}]"
+        yield place.problem(message)
+
+
+ITEM_READER = Schema(
+    {
+        "Resource": _reader_resource,
+        **_PARAMETERS,
+        "ReaderConfig": Schema(
+            {
+                "InputType": runs(INPUT_TYPES, "MANIFEST", "PARQUET"),
+                "CSVHeaderLocation": one_of("FIRST_ROW", "GIVEN"),
+                "CSVHeaders": array_of(string),
+                "CSVDelimiter": one_of(*DELIMITERS),
+                "MaxItems": integer(0),
+                "MaxItemsPath": OnlyIn(JSONPATH, reference_path),
+                "ItemsPointer": string,
+            },
+            at_most_one=(("MaxItems", "MaxItemsPath"),),
+            not_run=frozenset({"ManifestType", "Transformation"}),
+            rules=(_csv_rules,),
+        ),
+    },
+    required=("Resource",),
+)
+
+
+def _batch_rules(batcher: dict[str, Any], place: Place) -> Iterator[Problem]:
+    if not any(name.startswith("Max") for name in batcher):
+        message = "This object should have one of the following fields: "
+        yield place.problem(
+            f"{message}[MaxItemsPerBatch, MaxItemsPerBatchPath, MaxInputBytesPerBatch, MaxInputBytesPerBatchPath]"
+        )
+
+
+ITEM_BATCHER = Schema(
+    {
+        "MaxItemsPerBatch": integer(1),
+        "MaxItemsPerBatchPath": OnlyIn(JSONPATH, reference_path),
+        "MaxInputBytesPerBatch": integer(1, _LARGEST_INPUT),
+        "MaxInputBytesPerBatchPath": OnlyIn(JSONPATH, reference_path),
+        "BatchInput": template,
+    },
+    at_most_one=(
+        ("MaxItemsPerBatch", "MaxItemsPerBatchPath"),
+        ("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"),
+    ),
+    rules=(_batch_rules,),
+)
+
+
+def _writer_resource(value: Any, place: Place) -> Iterator[Problem]:
+    if value != PUT_OBJECT:
+        message = f"The field 'Resource' does not match any of the allowed values: [{PUT_OBJECT}]"
+        yield place.problem(message)
+
+
+def _writer_rules(writer: dict[str, Any], place: Place) -> Iterator[Problem]:
+    field = "Arguments" if place.language == JSONATA else "Parameters"
+    if ("Resource" in writer) != (field in writer):
+        missing = field if "Resource" in writer else "Resource"
+        yield place.problem(f"These fields are required: [{missing}]")
+    elif not writer:
+        yield place.problem(f"This object should have Resource and {field}, WriterConfig, or all of them")
+    arguments = writer.get(field)
+    for name in arguments if isinstance(arguments, dict) else ():
+        if name.removesuffix(".$") not in ("Bucket", "Prefix"):
+            message = f"the local cloud doesn't run the field '{name}' here; it runs Bucket, Prefix"
+            yield place.at(field).at(name).problem(message)
+
+
+RESULT_WRITER = Schema(
+    {
+        "Resource": _writer_resource,
+        **_PARAMETERS,
+        "WriterConfig": Schema(
+            {"OutputType": one_of("JSON", "JSONL"), "Transformation": one_of("NONE", "COMPACT", "FLATTEN")}
+        ),
+    },
+    rules=(_writer_rules,),
+)
+
+
+def map_rules(state: dict[str, Any], place: Place) -> Iterator[Problem]:
+    """A Distributed Map where there can't be one, and its fields on another."""
+    if is_distributed(state):
+        if place.express:
+            message = "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines"
+            processor = "ItemProcessor" if "ItemProcessor" in state else "Iterator"
+            yield place.at(processor).at("ProcessorConfig").at("Mode").problem(message)
+    else:
+        for name in _DISTRIBUTED_ONLY:
+            if name in state:
+                message = f"the local cloud runs the field '{name}' only where ProcessorConfig's Mode is DISTRIBUTED"
+                yield place.at(name).problem(message)
+
+
+def label(value: Any, place: Place) -> Iterator[Problem]:
+    """The name of a Map's runs within the machine, in their ARNs."""
+    if not isinstance(value, str):
+        yield place.problem("Expected value of type String")
+        return
+    code = "INVALID_LABEL_NAME"
+    if len(value) > LONGEST_LABEL:
+        message = f"Invalid Label name: {value} exceeds the {LONGEST_LABEL}-character limit allowed by the service"
+        yield place.problem(message, code)
+    if found := _NOT_IN_LABEL.search(value):
+        yield place.problem(f"Invalid Label name: {value} contains the invalid character {found[0]!r}", code)
+    if value in place.names.labels:
+        yield place.problem(f"Duplicate Label name: {value}", "DUPLICATE_LABEL_NAME")
+    place.names.labels.add(value)

@@ -1,0 +1,1 @@
+"""The Distributed Map: items read, batched, run as child executions, their results written."""

@@ -1,0 +1,103 @@
+"""How a state fails: AWS's words, and the events that AWS's history has."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.constructs_lib.local.emulator.conftest import Cloud
+
+pytestmark = pytest.mark.local
+
+ONE_PASS = {"StartAt": "Only", "States": {"Only": {"Type": "Pass", "End": True}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [(True, "true"), (None, "null"), ({"a": [1]}, '{"a":[1]}'), ("text", '"text"')]
+)
+def test_should_show_a_maps_input_that_is_no_array_as_json(cloud: Cloud, given: Any, shown: str) -> None:
+    ended = cloud.run(
+        {
+            "Give": {"Type": "Pass", "Output": "{% $states.input.items %}", "Next": "Map"},
+            "Map": {"Type": "Map", "ItemProcessor": ONE_PASS, "End": True},
+        },
+        {"items": given},
+    )
+
+    assert ended.error == "States.QueryEvaluationError"
+    assert ended.cause.endswith(f"Map state input must be an array but was: {shown}")
+    assert ended.types()[-3:] == ["EvaluationFailed", "MapStateFailed", "ExecutionFailed"]
+
+
+def test_should_fail_at_run_time_where_an_items_path_leads_to_no_array(cloud: Cloud) -> None:
+    states = {"Map": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": ONE_PASS, "End": True}}
+
+    ended = cloud.run(states, {"items": 3}, QueryLanguage="JSONPath")
+
+    assert ended.error == "States.Runtime"
+    assert ended.cause.endswith('Reference path "$.items" must point to array.')
+    assert ended.types()[-1:] == ["ExecutionFailed"]
+    assert ended.types().count("ExecutionFailed") == 1
+
+
+@pytest.mark.parametrize("field", ["TimeoutSecondsPath", "HeartbeatSecondsPath"])
+def test_should_end_the_execution_once_when_a_path_of_a_task_leads_nowhere(cloud: Cloud, field: str) -> None:
+    resource = "arn:aws:states:::aws-sdk:s3:listBuckets"
+    task = {"Type": "Task", "Resource": resource, "Parameters": {}, field: "$.nothing", "End": True}
+
+    ended = cloud.run({"Task": task}, QueryLanguage="JSONPath")
+
+    assert ended.error == "States.Runtime"
+    assert ended.cause.endswith("Invalid path '$.nothing' : No results for path: $['nothing']")
+    assert ended.types() == ["ExecutionStarted", "TaskStateEntered", "ExecutionFailed"]
+
+
+@pytest.mark.parametrize(("days", "fails"), [(24_855, False), (24_856, True)])
+def test_should_wait_no_longer_than_32_bits_of_seconds(cloud: Cloud, days: int, fails: bool) -> None:
+    end = (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    arn = cloud.start(
+        cloud.machine({"Wait": {"Type": "Wait", "Timestamp": "{% $states.input.end %}", "End": True}}), {"end": end}
+    )
+
+    if fails:
+        ended = cloud.wait(arn)
+        assert (ended.error, "Wait state delay is too long." in ended.cause) == ("States.Runtime", True)
+        assert ended.types() == ["ExecutionStarted", "WaitStateEntered", "ExecutionFailed"]
+    else:
+        cloud.client("stepfunctions").stop_execution(executionArn=arn)
+        assert cloud.wait(arn).status == "ABORTED"
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("$nothing(1)", "T1006: Attempted to invoke a non-function"),
+        # Step Functions hasn't got JSONata's $eval.
+        ("$eval('1')", "T1006: Attempted to invoke a non-function"),
+        ("1 / 0", "D1001: Number out of range: Infinity"),
+    ],
+)
+def test_should_name_the_code_of_an_error_of_jsonata(cloud: Cloud, expression: str, shown: str) -> None:
+    ended = cloud.run({"Pass": {"Type": "Pass", "Output": f"{{% {expression} %}}", "End": True}})
+
+    assert ended.error == "States.QueryEvaluationError"
+    assert ended.cause.endswith(f"threw an error during evaluation. {shown}")
+
+
+@pytest.mark.parametrize("call", ["States.ArrayGetItem($.list, 9)", "States.StringToJson('{')"])
+def test_should_fail_an_intrinsic_by_name_so_that_it_can_be_caught(cloud: Cloud, call: str) -> None:
+    only = {"Type": "Pass", "Parameters": {"value.$": call}, "End": True}
+
+    failed = cloud.run({"Only": only}, {"list": [1]}, QueryLanguage="JSONPath")
+    inside = {"Type": "Parallel", "Branches": [{"StartAt": "Only", "States": {"Only": only}}], "End": True}
+    catch = [{"ErrorEquals": ["States.IntrinsicFailure"], "Next": "Caught"}]
+    caught = cloud.run(
+        {"Outer": {**inside, "Catch": catch}, "Caught": {"Type": "Pass", "OutputPath": "$.Error", "End": True}},
+        {"list": [1]},
+        QueryLanguage="JSONPath",
+    )
+
+    assert failed.error == "States.IntrinsicFailure"
+    assert f"'Only' (entered at the event id #2). The function '{call}' had the following error: " in failed.cause
+    assert failed.types() == ["ExecutionStarted", "PassStateEntered", "ExecutionFailed"]
+    assert (caught.status, caught.output) == ("SUCCEEDED", "States.IntrinsicFailure")
