@@ -24,7 +24,7 @@ from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION, Endpo
 from constructs_lib.local.errors import LocalCloudError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _FAILURE = re.compile(r"❌|\b\w+_FAILED\b|\b\w*Error\b|\berror\b|\bfailed\b", re.IGNORECASE)
 _SHOWN_LINES = 15
@@ -141,13 +141,18 @@ _DEPLOY_OPTIONS = ("--exclusively", "--method", "direct", "--require-approval", 
 _QUIET_OPTIONS = ("--no-color", "--no-notices", "--no-version-reporting", "--ci")
 
 
-def find_cdk(cdk: Path | str | None = None) -> str:
-    """Return the path of the CDK CLI: `cdk` when given, else the one on PATH; raises `UsageError` with the fix."""
+def find_cdk(cdk: Path | str | None = None, *, option: str = "--cdk ") -> str:
+    """Return the path of the CDK CLI: `cdk` when given, else the one on PATH.
+
+    Raises `UsageError` with the fix, in which `option` is how the caller takes another.
+    """
     found = shutil.which("cdk" if cdk is None else cdk)
     if found is not None:
         return str(Path(found).absolute())
     given = "no `cdk` is on PATH" if cdk is None else f"{str(cdk)!r} can't be run"
-    raise UsageError(f"The CDK CLI is needed and {given}. Fix: npm install aws-cdk@2, then --cdk node_modules/.bin/cdk")
+    raise UsageError(
+        f"The CDK CLI is needed and {given}. Fix: npm install aws-cdk@2, then {option}node_modules/.bin/cdk"
+    )
 
 
 def read_assembly(path: Path) -> list[Stack]:
@@ -193,11 +198,23 @@ def _cli_environment(endpoint: Endpoint, home: Path, account: str) -> dict[str, 
 
 def physical_ids(client: Any, stack_name: str, resource_type: str) -> dict[str, str]:
     """Return what a deployed stack's resources of a type are really called, by logical id; nested stacks' too."""
-    found = {}
+    return {
+        logical_id: physical_id
+        for kind, logical_id, physical_id in resources(client, stack_name)
+        if kind == resource_type
+    }
+
+
+def resources(client: Any, stack_name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the type, the logical and the physical id of a deployed stack's resources; nested stacks' too."""
     for page in client.get_paginator("list_stack_resources").paginate(StackName=stack_name):
         for resource in page["StackResourceSummaries"]:
-            if resource["ResourceType"] == resource_type:
-                found[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
-            elif resource["ResourceType"] == "AWS::CloudFormation::Stack":
-                found |= physical_ids(client, resource["PhysicalResourceId"], resource_type)
-    return found
+            if "PhysicalResourceId" in resource:
+                yield resource["ResourceType"], resource["LogicalResourceId"], resource["PhysicalResourceId"]
+                if resource["ResourceType"] == "AWS::CloudFormation::Stack":
+                    yield from resources(client, resource["PhysicalResourceId"])
+
+
+def plain_id(logical_id: str) -> str:
+    """Return a logical id without the hash that CDK puts at its end."""
+    return re.sub("[0-9A-F]{8}$", "", logical_id)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from constructs_lib.local import control
+from constructs_lib.local.states import all_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from constructs_lib.local.endpoint import Endpoint
 
@@ -53,11 +54,6 @@ def clear(endpoint: Endpoint) -> None:
     control.call(endpoint, "DELETE", _PATH)
 
 
-def task_states(definition: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the name and the resource of each Task state of a definition, in whatever state it is nested."""
-    for name, state in definition["States"].items():
-        if state["Type"] == "Task":
-            yield name, state["Resource"]
-        inner = [*state.get("Branches", ()), *(state[key] for key in ("ItemProcessor", "Iterator") if key in state)]
-        for nested in inner:
-            yield from task_states(nested)
+def task_states(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Return the resources of a definition's Task states by name, in whatever state they are nested."""
+    return {state.name: state.fields["Resource"] for state in all_states(definition) if state.type == "Task"}

@@ -7,8 +7,11 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ParamValidationError
+
 from constructs_lib.local import failure
 from constructs_lib.local.commands.targets import chosen_machine, deployed_machines
+from constructs_lib.local.deploy import plain_id, resources
 from constructs_lib.local.errors import UsageError
 from constructs_lib.local.history import History
 from constructs_lib.local.timeline import Timeline
@@ -53,7 +56,7 @@ class Deployment:
 
     def tasks(self, state_machine_arn: str) -> dict[str, str]:
         """Return the resources of a machine's Task states by name."""
-        return dict(faults.task_states(json.loads(self.describe(state_machine_arn)["definition"])))
+        return faults.task_states(json.loads(self.describe(state_machine_arn)["definition"]))
 
     def find(self, name: str) -> tuple[DeployedStack, str] | None:
         """Return the stack and the physical id of a resource by its names; None when no stack has it.
@@ -69,7 +72,7 @@ class Deployment:
 
     def names(self) -> list[str]:
         """Return the resources' logical ids without CDK's hash, with the stack's name in front."""
-        return sorted(f"{stack.name}.{_plain(logical_id)}" for stack, logical_id, _ in self._all_resources())
+        return sorted(f"{stack.name}.{plain_id(logical_id)}" for stack, logical_id, _ in self._all_resources())
 
     def _named(self, name: str) -> Iterator[tuple[DeployedStack, str]]:
         for stack in self.cloud.stacks:
@@ -77,7 +80,7 @@ class Deployment:
                 if name in {key, f"{stack.name}.{key}"}:
                     yield stack, value
         for stack, logical_id, physical_id in self._all_resources():
-            ids = {logical_id, _plain(logical_id)}
+            ids = {logical_id, plain_id(logical_id)}
             if name in {physical_id, *ids, *(f"{stack.name}.{each}" for each in ids)}:
                 yield stack, physical_id
 
@@ -86,23 +89,10 @@ class Deployment:
             self._resources = []
             for stack in self.cloud.stacks:
                 client = self.client("cloudformation", stack.account, stack.region)
-                self._resources += [(stack, *pair) for pair in _stack_resources(client, stack.name)]
+                self._resources += [
+                    (stack, logical, physical) for _, logical, physical in resources(client, stack.name)
+                ]
         return self._resources
-
-
-def _stack_resources(client: Any, stack_name: str) -> Iterator[tuple[str, str]]:
-    """Yield logical and physical ids, those of nested stacks too."""
-    for page in client.get_paginator("list_stack_resources").paginate(StackName=stack_name):
-        for resource in page["StackResourceSummaries"]:
-            if "PhysicalResourceId" in resource:
-                yield resource["LogicalResourceId"], resource["PhysicalResourceId"]
-            if resource["ResourceType"] == "AWS::CloudFormation::Stack":
-                yield from _stack_resources(client, resource["PhysicalResourceId"])
-
-
-def _plain(logical_id: str) -> str:
-    """Return a logical id without the hash that CDK puts at its end."""
-    return re.sub("[0-9A-F]{8}$", "", logical_id)
 
 
 class LocalApp:
@@ -220,7 +210,11 @@ class LocalApp:
         prefix = self.prefix if prefix is None else prefix
         bodies = {prefix + key: body for key, body in seeds.contents(objects).items()}
         for key, body in bodies.items():
-            if (bucket_name, key) not in self._seeded and seeds.exists(client, bucket_name, key):
+            try:
+                taken = (bucket_name, key) not in self._seeded and seeds.exists(client, bucket_name, key)
+            except (ParamValidationError, client.exceptions.NoSuchBucket):
+                raise UsageError(f"{bucket!r} is {bucket_name}, which isn't a bucket.") from None
+            if taken:
                 raise UsageError(
                     f"The bucket {bucket_name} has an object {key!r} already, which wouldn't be there after the test. "
                     "Fix: give another prefix."
@@ -260,8 +254,8 @@ class LocalApp:
             raise UsageError(f"The error {error!r} isn't a name. Allowed: a text such as Lambda.ServiceException.")
         if error == "States.ALL":
             raise UsageError("States.ALL stands for every error, and is none. Allowed: States.TaskFailed and its like.")
-        if times is not None and times < 1:
-            raise UsageError(f"times is {times}. Allowed: 1 or more, or None for every attempt.")
+        if times is not None and (not isinstance(times, int) or times < 1):
+            raise UsageError(f"times is {times!r}. Allowed: 1 or more, or None for every attempt.")
         return faults.add(self.cloud.endpoint, arn, state, error=error, cause=cause, times=times)
 
     def report(self) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from constructs_lib.local.endpoint import Endpoint
 
 _ALLOWED = "Allowed: a cdk.out, a cdk.json or the folder with it, or a command such as 'python app.py'."
+_OPTION = "--local-cloud-cdk="
 _SHOWN_LINES = 30
 
 
@@ -28,9 +29,9 @@ def find_cli(given: str | None, folder: Path) -> str:
     """
     if given is not None:
         own = folder / given
-        return find_cdk(own if own.is_file() else given)
+        return find_cdk(own if own.is_file() else given, option=_OPTION)
     project = folder / "node_modules" / ".bin" / "cdk"
-    return find_cdk(project if project.is_file() else None)
+    return find_cdk(project if project.is_file() else None, option=_OPTION)
 
 
 def assembly(app: str | os.PathLike[str], folder: Path, *, home: Path, endpoint: Endpoint, cdk: str) -> Path:

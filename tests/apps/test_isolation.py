@@ -96,11 +96,14 @@ def test_finds_resources_by_every_name(local_app: LocalApp) -> None:
         (lambda app: app.start("CheckStateMachine"), "is an Express workflow, which can't be followed. Fix: use run"),
         (lambda app: app.resource("Nothing"), r"No stack has 'Nothing'. Allowed: .*OrderService\.Orders"),
         (lambda app: app.seed("Nothing", {}), r"No stack has a bucket 'Nothing'. Allowed: .*Imports\.Uploads"),
+        (lambda app: app.seed("OrderArn", {"a": 1}), "'OrderArn' is arn:aws:states:.*, which isn't a bucket"),
+        (lambda app: app.seed("Orders", {"a": 1}), "'Orders' is .*, which isn't a bucket"),
         (lambda app: app.fail_task("Large?", error="E"), "The app has no Task state 'Large\\?'. Allowed: .*'Tell'"),
         (lambda app: app.fail_task("Tell", error="E"), "The task 'Tell' is in several machines: .* state_machine"),
         (lambda app: app.fail_task("Tell", error="", state_machine="Order"), "The error '' isn't a name"),
         (lambda app: app.fail_task("Calculate", error="States.ALL"), "States.ALL stands for every error"),
         (lambda app: app.fail_task("Calculate", error="E", times=0), "times is 0. Allowed: 1 or more, or None"),
+        (lambda app: app.fail_task("Calculate", error="E", times="2"), "times is '2'. Allowed: 1 or more, or None"),
     ],
 )
 def test_refuses_what_cannot_be(local_app: LocalApp, ask: Callable[[LocalApp], Any], message: str) -> None:

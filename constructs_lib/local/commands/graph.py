@@ -36,7 +36,7 @@ def add_parser(commands: Any) -> None:
         nargs="?",
         metavar="STATE_MACHINE|EXECUTION",
         help="a state machine as `start` takes it, to draw it without a run; or an execution, by ARN or name (default: "
-        "the execution started last, or the app's only state machine)",
+        "the Standard execution started last, by anyone but another execution; or the app's only state machine)",
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="the page to write (default: graph-<name>.html in this folder)"

@@ -26,7 +26,8 @@ def add_parser(commands: Any) -> None:
         "execution",
         nargs="?",
         metavar="EXECUTION",
-        help="its ARN, or its name; a child execution of a Map Run by its ARN (default: the one started last)",
+        help="its ARN, or its name; an Express one, or a child execution of a Map Run, by its ARN (default: the "
+        "Standard one started last, by anyone but another execution)",
     )
     parser.add_argument("--json", action="store_true", help="print the events as GetExecutionHistory gives them")
     add_endpoint(parser, "look on this emulator instead of the one that `up` started")

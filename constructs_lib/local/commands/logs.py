@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -67,12 +66,12 @@ def _functions(target: Target) -> dict[str, set[str]]:
         for page in target.endpoint.client("lambda").get_paginator("list_functions").paginate():
             functions |= {f["FunctionArn"]: {f["FunctionName"]} for f in page["Functions"]}
         return functions
-    from constructs_lib.local.deploy import physical_ids
+    from constructs_lib.local.deploy import physical_ids, plain_id
 
     for stack in target.stacks:
         client = target.endpoint.client("cloudformation", account=stack.account, region=stack.region)
         for logical_id, name in physical_ids(client, stack.name, "AWS::Lambda::Function").items():
-            names = {logical_id, re.sub("[0-9A-F]{8}$", "", logical_id)}
+            names = {logical_id, plain_id(logical_id)}
             arn = f"arn:aws:lambda:{stack.region}:{stack.account}:function:{name}"
             functions[arn] = {name, *names, *(f"{stack.name}.{n}" for n in names)}
     return functions

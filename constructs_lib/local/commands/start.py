@@ -36,7 +36,7 @@ def add_parser(commands: Any) -> None:
     )
     start.add_argument("--name", type=_execution_name, help="the execution's name (default: one is made up)")
     add_endpoint(start, "run it on this emulator instead of the one that `up` started")
-    start.set_defaults(command=_start, interrupted="Interrupted; the execution was stopped.")
+    start.set_defaults(command=_start, interrupted="Interrupted; nothing was started.")
 
 
 def _start(options: argparse.Namespace) -> int:
@@ -47,8 +47,11 @@ def _start(options: argparse.Namespace) -> int:
     from constructs_lib.local.progress import Watch
 
     machine = target.client("stepfunctions", arn).describe_state_machine(stateMachineArn=arn)
-    if machine["type"] == "EXPRESS":
-        options.interrupted = "Interrupted; the execution runs on: one of an Express machine can't be stopped."
+    options.interrupted = (
+        "Interrupted; the execution runs on: one of an Express machine can't be stopped."
+        if machine["type"] == "EXPRESS"
+        else "Interrupted; the execution was stopped."
+    )
     with Watch(json.loads(machine["definition"])) as watch:
         result = execution.run(
             target.endpoint,

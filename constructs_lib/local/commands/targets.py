@@ -21,6 +21,9 @@ _EXECUTION = re.compile(
 )
 
 
+_RECENT = 5
+
+
 @dataclass(frozen=True)
 class Target:
     """The emulator that a command looks at. `stacks` is None for one that isn't ours: all that it has is looked at."""
@@ -53,7 +56,7 @@ class Target:
         return {m["stateMachineArn"]: {m["name"]} for page in pages for m in page["stateMachines"]}
 
     def execution(self, given: str | None) -> str:
-        """The ARN of an execution: by ARN, by name, or the one started last.
+        """The ARN of an execution: by ARN, by name, or the latest, see `latest_execution`.
 
         Raises `UsageError` when there is none of that name, more than one, or none at all.
         """
@@ -70,25 +73,44 @@ class Target:
             return found[0]
         if found:
             raise _refusal(f"The execution {given!r} could be any of {', '.join(found)}. Fix: give the ARN.")
-        recent = [arn.rpartition(":")[2] for _, arn in sorted(self._executions(machines, 5), reverse=True)[:5]]
+        recent = [listed["name"] for listed in self._executions(machines)[:_RECENT]]
         known = f"Allowed: an ARN, or a name; the last ones: {', '.join(recent)}." if recent else "None has run yet."
         raise _refusal(f"The execution {given!r} is unknown. {known}")
 
     def latest_execution(self, machines: dict[str, set[str]]) -> str | None:
-        """The execution started last of these state machines; None when there is none."""
-        return max(self._executions(machines, 1), default=(None, None))[1]
+        """The execution started last of these state machines by anyone but another of them; None when there is none."""
+        executions = self._executions(machines)
+        if not executions:
+            return None
+        latest = executions[0]
+        while (starter := self._starter(latest, executions)) is not None:
+            latest = starter
+        return str(latest["executionArn"])
 
-    def _executions(self, machines: dict[str, set[str]], most: int) -> list[tuple[Any, str]]:
-        """The last executions of each machine, with the time of their start."""
-        found = []
+    def _starter(self, execution: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """Which of the others, those that ran when it was started, has a task that started it."""
+        from constructs_lib.local.history import History
+        from constructs_lib.local.timeline import Timeline
+
+        arn, start = execution["executionArn"], execution["startDate"]
+        for other in others:
+            if other is execution or not other["startDate"] <= start <= other.get("stopDate", start):
+                continue
+            events = History(self.client("stepfunctions", other["executionArn"]), other["executionArn"]).new()
+            if any(arn in run.executions for run in Timeline(events).runs):
+                return other
+        return None
+
+    def _executions(self, machines: dict[str, set[str]]) -> list[dict[str, Any]]:
+        """The last few executions of each machine as ListExecutions tells them, the latest first."""
+        found: list[dict[str, Any]] = []
         for machine in machines:
             client = self.client("stepfunctions", machine)
             try:
-                listed = client.list_executions(stateMachineArn=machine, maxResults=most)["executions"]
+                found += client.list_executions(stateMachineArn=machine, maxResults=_RECENT)["executions"]
             except (client.exceptions.StateMachineTypeNotSupported, client.exceptions.StateMachineDoesNotExist):
                 continue  # Express machines have no list; another may have been deleted
-            found += [(execution["startDate"], execution["executionArn"]) for execution in listed]
-        return found
+        return sorted(found, key=lambda execution: execution["startDate"], reverse=True)
 
     def _named_execution(self, machine: str, name: str) -> str | None:
         client = self.client("stepfunctions", machine)
@@ -119,11 +141,13 @@ def deployed_machines(stacks: Sequence[DeployedStack]) -> dict[str, set[str]]:
     They are its name, its logical id with and without CDK's hash, and the stack outputs that are its ARN; each but the
     name also behind its stack's.
     """
+    from constructs_lib.local.deploy import plain_id
+
     machines: dict[str, set[str]] = {}
     for stack in stacks:
         for logical_id, arn in stack.state_machines.items():
             names = {key for key, value in stack.outputs.items() if value == arn}
-            names |= {logical_id, re.sub("[0-9A-F]{8}$", "", logical_id)}
+            names |= {logical_id, plain_id(logical_id)}
             machines[arn] = {arn.rpartition(":")[2], *names, *(f"{stack.name}.{name}" for name in names)}
     return machines
 

@@ -87,7 +87,8 @@ def test_should_say_which_extra_is_missing(project: Project) -> None:
 def test_should_say_that_there_is_no_cdk_before_anything_starts(project: Project) -> None:
     project.write(test_it__py=USES_IT, pytest__ini="[pytest]\nlocal_cloud_cdk = tools/cdk\n")
     done = project.pytest("--local-cloud-app=python app.py")
-    assert "The CDK CLI is needed and 'tools/cdk' can't be run. Fix: npm install aws-cdk@2" in done.stdout
+    fix = "Fix: npm install aws-cdk@2, then --local-cloud-cdk=node_modules/.bin/cdk"
+    assert f"The CDK CLI is needed and 'tools/cdk' can't be run. {fix}" in done.stdout
     assert "1 error" in done.stdout
 
 

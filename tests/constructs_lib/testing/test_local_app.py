@@ -42,11 +42,11 @@ class OneMachine:
         self.machines = {"arn:aws:states:us-east-1:111111111111:stateMachine:m": {"m"}}
 
     def tasks(self, _: str) -> dict[str, str]:
-        return dict(task_states(DEFINITION))
+        return task_states(DEFINITION)
 
 
 def test_should_find_tasks_wherever_they_are_nested() -> None:
-    assert dict(task_states(DEFINITION)) == {
+    assert task_states(DEFINITION) == {
         "First": FUNCTION,
         "Left": "arn:aws:states:::sns:publish",
         "Deep": ACTIVITY,
