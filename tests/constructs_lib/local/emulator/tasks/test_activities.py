@@ -214,12 +214,13 @@ def handler(event, context):
 """
     role = cloud.role("lambda", allow("states:GetActivityTask", activity))
     function = cloud.function(code, Role=role)
-    start(cloud, activity)
+    waiting = start(cloud, activity)
     invoke = cloud.client("lambda").invoke
 
     assert json.loads(invoke(FunctionName=function, Payload=json.dumps(activity))["Payload"].read()) is None
     denied = json.loads(invoke(FunctionName=function, Payload=json.dumps(other))["Payload"].read())
     assert "not authorized to perform: states:GetActivityTask" in denied["errorMessage"]
+    cloud.client("stepfunctions").stop_execution(executionArn=waiting)
 
 
 @local
