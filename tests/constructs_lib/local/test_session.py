@@ -194,6 +194,7 @@ def _until(happened: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.local
 def test_is_started_with_what_bedrock_answers(tmp_path: Path) -> None:
     file = tmp_path / "replies.json"
     file.write_text('{"replies": [{"model": "amazon.nova*", "reply": "canned"}]}')
