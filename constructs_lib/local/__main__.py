@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require_extra()
     except ImportError as error:
         return complain(str(error), code=2)
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, SSLError
 
     from constructs_lib.local.errors import LocalCloudError, UsageError
 
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(str(error), code=2)
     except LocalCloudError as error:
         return complain(str(error), *error.details, code=1)
+    except SSLError as error:
+        return complain(f"{error}. Fix: give the certificate to trust there with --certificate.", code=1)
     except (BotoCoreError, ClientError) as error:
         return complain(str(error), code=1)
     except BrokenPipeError:  # `… | head` has read enough

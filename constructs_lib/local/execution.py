@@ -1,4 +1,4 @@
-"""Starts an execution of a Standard state machine and follows it to its end, with the progress of its map runs."""
+"""Starts an execution of a state machine and follows it to its end, with the progress of its map runs."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def run(
 ) -> ExecutionResult:
     """Start an execution, wait for its end and return how it ended.
 
-    `execution_input` is a mapping, or any JSON as text. Omitting `name` makes one up. `on_progress`
-    is called whenever the counts of a map run change, `on_events` with the events that the history has gained, all of
-    them by the end. On Ctrl-C the execution is stopped first. Raises `UsageError` for
-    an ARN that isn't a state machine's; errors of the API are botocore's `ClientError`, with AWS's own error names.
+    `execution_input` is a mapping, or any JSON as text. Omitting `name` makes one up. `on_progress` is called whenever
+    the counts of a map run change, `on_events` with the events that the history has gained, all of them by the end. On
+    Ctrl-C the execution is stopped first, unless it is an Express one. Raises `UsageError` for an ARN that isn't a
+    state machine's; errors of the API are botocore's `ClientError`, with AWS's own error names.
     """
     parsed = _STATE_MACHINE_ARN.fullmatch(state_machine_arn)
     if parsed is None:

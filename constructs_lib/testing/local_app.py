@@ -283,11 +283,11 @@ class LocalApp:
             yield from (f"  {line}" for line in found.lines())
 
     def reset(self) -> None:
-        """Forget faults, stop the executions that run and remove seeded objects, as the fixture does at the end."""
-        faults.clear(self.cloud.endpoint)
+        """Stop the executions that run, forget faults and remove seeded objects, as the fixture does at the end."""
         for arn in self._deployment.machines:
             if not self._is_express(arn):
                 self._stop_executions(arn)
+        faults.clear(self.cloud.endpoint)
         for (bucket, key), client in self._seeded.items():
             seeds.remove(client, bucket, key)
         self._seeded.clear()

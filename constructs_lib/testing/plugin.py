@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _APP = "what to deploy: a cdk.out, a cdk.json or the folder with it, or a command such as 'python app.py'"
 _CDK = "the CDK CLI (default: node_modules/.bin/cdk beside the configuration file, else `cdk` on PATH)"
 
+_REPLIES = (
+    "canned replies of Bedrock's models (JSON), from the folder of this file; left out, each answer says that it is "
+    "made up"
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options, as flags and for the configuration file."""
@@ -31,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--local-cloud-cdk", metavar="FILE", help=f"{_CDK}; overrides local_cloud_cdk")
     parser.addini("local_cloud_app", f"{_APP}, from the folder of this file", type="string", default="")
     parser.addini("local_cloud_cdk", _CDK, type="string", default="")
+    parser.addini("local_cloud_bedrock_replies", _REPLIES, type="string", default="")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -99,7 +105,8 @@ def local_cloud(
             config.getoption("local_cloud_cdk") or str(config.getini("local_cloud_cdk")) or None, folder
         )
         home = tmp_path_factory.mktemp("local-cloud")
-        cloud = LocalCloud.start()
+        replies = str(config.getini("local_cloud_bedrock_replies"))
+        cloud = LocalCloud.start(bedrock_replies=folder / replies if replies else None)
     with cloud:
         with _failures_in_a_line():
             assembly = synthesis.assembly(local_cloud_app, folder, home=home, endpoint=cloud.endpoint, cdk=cdk)

@@ -31,7 +31,7 @@ def keys(local_app: LocalApp, bucket: str) -> list[str]:
 
 
 def test_stops_executions_that_still_run(local_app: LocalApp, other: LocalApp, local_prefix: str) -> None:
-    # Nobody answers in time: the consumer is never asked for a token of a message that fails to be sent.
+    # It tries again for two seconds, and is stopped meanwhile.
     items = [{"sku": "tea", "quantity": 3}, {"sku": "cup", "quantity": 2}]
     fault = other.fail_task("Price item", error="Lambda.TooManyRequestsException", times=None)
     execution = other.start("Order", {"id": local_prefix, "items": items})

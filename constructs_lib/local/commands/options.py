@@ -39,7 +39,8 @@ def refuse_idle_options(options: argparse.Namespace) -> None:
     idle = own if elsewhere else ("certificate", "allow_remote_endpoint")
     how = "doesn't go" if elsewhere else "goes only"
     for name in idle:
-        if getattr(options, name, None) not in {None, False}:
+        given = getattr(options, name, None)
+        if given is not None and given is not False:
             flag = "--" + name.replace("_", "-")
             raise UsageError(f"{flag} {how} with --endpoint. Fix: leave it out.")
 

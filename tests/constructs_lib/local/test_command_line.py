@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -168,13 +168,24 @@ def test_a_certificate_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -
             "--bedrock-replies doesn't go with --endpoint",
         ),
         (
-            ["up", "--app", "x", "--endpoint", "http://[::1]:1", "--sync-poll-seconds", "1"],
+            ["up", "--app", "x", "--endpoint", "http://[::1]:1", "--sync-poll-seconds", "0"],
             "--sync-poll-seconds doesn't go with --endpoint",
         ),
     ],
 )
 def test_options_that_would_be_ignored(capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str) -> None:
     assert reason in refused(capsys, *arguments)
+
+
+def test_ctrl_c_before_anything_was_started(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("constructs_lib.local.record.running_session", interrupted)
+    assert main(["start"]) == 130
+    assert capsys.readouterr() == ("", "error: Interrupted; nothing was started.\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["sideways"], ["up"], ["up", "--app", "x", "--port", "http"], ["down", "1"]])

@@ -213,6 +213,13 @@ def test_what_is_not_there(looking: Looking, arguments: list[str], reason: str) 
     assert err.count("\n") == 1
 
 
+def test_an_endpoint_whose_certificate_nobody_trusts(cloud: LocalCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["history", "--endpoint", cloud.endpoint.url]) == 1
+    err = capsys.readouterr().err
+    assert "CERTIFICATE_VERIFY_FAILED" in err
+    assert err.endswith(". Fix: give the certificate to trust there with --certificate.\n")
+
+
 def test_a_page_that_cannot_be_written(looking: Looking, tmp_path: Path) -> None:
     name = looking.aws.machine({"Pass": {"Type": "Pass", "End": True}})
     code, _, err = looking.run("graph", name, "--output", tmp_path / "absent" / "page.html")

@@ -51,9 +51,9 @@ def test_should_load_nothing_with_its_package() -> None:
 
 
 def test_should_list_its_options_and_fixtures(project: Project) -> None:
-    assert {"--local-cloud-app", "--local-cloud-cdk", "local_cloud_app", "local_cloud_cdk"} <= set(
-        project.pytest("--help").stdout.replace("=", " ").split()
-    )
+    shown = set(project.pytest("--help").stdout.replace("=", " ").split())
+    assert {"--local-cloud-app", "--local-cloud-cdk", "local_cloud_app", "local_cloud_cdk"} <= shown
+    assert "local_cloud_bedrock_replies" in shown
     listed = project.pytest("--fixtures").stdout
     for fixture in ("local_cloud_app", "local_cloud", "local_app", "local_prefix"):
         assert f"{fixture} [session scope]" in listed or f"{fixture} -- " in listed
@@ -90,6 +90,17 @@ def test_should_say_that_there_is_no_cdk_before_anything_starts(project: Project
     fix = "Fix: npm install aws-cdk@2, then --local-cloud-cdk=node_modules/.bin/cdk"
     assert f"The CDK CLI is needed and 'tools/cdk' can't be run. {fix}" in done.stdout
     assert "1 error" in done.stdout
+
+
+def test_should_say_what_is_wrong_with_the_replies_of_bedrock(project: Project, cdk_cli: Path) -> None:
+    project.write(
+        test_it__py=USES_IT,
+        replies__json="[]",
+        pytest__ini=f"[pytest]\nlocal_cloud_cdk = {cdk_cli}\nlocal_cloud_bedrock_replies = replies.json\n",
+    )
+    done = project.pytest("--local-cloud-app=python app.py")
+    assert "replies.json' must be an object with one field, a list named 'replies'." in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 class TestAssembly:

@@ -37,6 +37,9 @@ def test_it(local_app):
     while "HANG" in os.environ:
         time.sleep(0.1)
     assert local_app.resource("Topic") == local_app.outputs["Arn"]
+    bedrock, asked = local_app.cloud.client("bedrock-runtime"), [{"role": "user", "content": [{"text": "Well?"}]}]
+    answer = bedrock.converse(modelId="amazon.nova-lite-v1:0", messages=asked)
+    assert answer["output"]["message"]["content"] == [{"text": "I can't tell."}]
 """
 
 
@@ -47,7 +50,9 @@ def bare(project: Project, cdk_cli: Path) -> Project:
     write_assembly(project.folder / "cdk.out", {"Bare": ("unknown-account/unknown-region", template)})
     project.write(
         test_it__py=WRITES_DOWN_ITS_CLOUD,
-        pytest__ini=f"[pytest]\nlocal_cloud_app = cdk.out\nlocal_cloud_cdk = {cdk_cli}\n",
+        replies__json=json.dumps({"replies": [{"reply": "I can't tell."}]}),
+        pytest__ini=f"[pytest]\nlocal_cloud_app = cdk.out\nlocal_cloud_cdk = {cdk_cli}\n"
+        "local_cloud_bedrock_replies = replies.json\n",
     )
     return project
 
