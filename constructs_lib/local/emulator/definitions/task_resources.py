@@ -48,18 +48,15 @@ _RUN = {
     "sqs": {"sendMessage": Action((_TOKEN,), ("QueueUrl", "MessageBody"))},
     "events": {"putEvents": Action((_TOKEN,), ("Entries",))},
     "bedrock": {"invokeModel": Action(required=("ModelId",), not_run=("Input", "Output"))},
-    "batch": {"submitJob": Action((_SYNC,))},
-    "ecs": {"runTask": Action((_SYNC, _TOKEN), ("TaskDefinition",))},
-    "glue": {"startJobRun": Action((_SYNC,), ("JobName",))},
 }
-# Optimized integrations of Step Functions that don't run here. moto has a part of apigateway's, which calls whatever
-# host the definition names.
+# Optimized integrations of Step Functions that don't run here. MiniStack ends a job of Batch or Glue without running it,
+# and has no containers for ECS; moto has a part of apigateway's, which calls whatever host the definition names.
 _NOT_RUN = {
-    "apigateway", "athena", "bedrock-agentcore", "codebuild", "databrew", "eks", "elasticmapreduce", "emr-containers",
-    "emr-serverless", "http", "mediaconvert", "sagemaker",
+    "apigateway", "athena", "batch", "bedrock-agentcore", "codebuild", "databrew", "ecs", "eks", "elasticmapreduce",
+    "emr-containers", "emr-serverless", "glue", "http", "mediaconvert", "sagemaker",
 }  # fmt: skip
 # Patterns that Step Functions has and the local cloud doesn't.
-_NOT_RUN_PATTERNS = {("bedrock", _SYNC), ("bedrock", _TOKEN), ("glue", "sync:2")}
+_NOT_RUN_PATTERNS = {("bedrock", _SYNC), ("bedrock", _TOKEN)}
 
 # The services whose name in Step Functions (that of the Java SDK's package) isn't botocore's without its hyphens.
 _NAMES = {
