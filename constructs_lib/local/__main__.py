@@ -6,6 +6,7 @@ fix), 130 Ctrl-C.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from constructs_lib.local.errors import LocalCloudError, UsageError
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has every character that a state may have
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = int(options.command(options))
         sys.stdout.flush()

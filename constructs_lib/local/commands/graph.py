@@ -62,9 +62,11 @@ def _graph(options: argparse.Namespace) -> int:
         title = f"{title}: {execution.rpartition(':')[2]}"
     path = options.output
     if path is None:
-        path = Path(f"graph-{re.sub('[^0-9A-Za-z_.-]+', '-', (execution or machine).rpartition(':')[2])}.html")
+        name = re.sub(r"[^\w.-]+", "-", (execution or machine).rpartition(":")[2])
+        path = Path(f"graph-{name}.html")
     try:
-        path.write_text(page(definition, title, run), "utf-8")
+        # JSON may have half a surrogate pair, which UTF-8 hasn't.
+        path.write_text(page(definition, title, run), "utf-8", "backslashreplace")
     except OSError as error:
         raise UsageError(
             f"{str(path)!r} can't be written: {error.strerror}. Fix: name another with --output."

@@ -97,7 +97,7 @@ def _execution_input(given: str) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"The input file {where!r} can't be read: {error}.") from None
     try:
-        json.loads(text)
+        json.loads(text.encode())
     except ValueError as error:
         raise UsageError(
             f"{where} isn't JSON ({error}): {text[:80]!r}. Allowed: JSON such as '{{\"years\": [2024]}}', or @FILE."

@@ -188,6 +188,10 @@ def test_ctrl_c_before_anything_was_started(
     assert capsys.readouterr() == ("", "error: Interrupted; nothing was started.\n")
 
 
+def test_input_that_is_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--input isn't JSON ('utf-8' codec can't encode" in refused(capsys, "start", "--input", '"\udcff"')
+
+
 @pytest.mark.parametrize("arguments", [[], ["sideways"], ["up"], ["up", "--app", "x", "--port", "http"], ["down", "1"]])
 def test_arguments_that_do_not_parse(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert "--help" in refused(capsys, *arguments)

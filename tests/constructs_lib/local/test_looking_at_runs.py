@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -211,6 +212,27 @@ def test_what_is_not_there(looking: Looking, arguments: list[str], reason: str) 
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {reason}")
     assert err.count("\n") == 1
+
+
+def test_characters_that_the_terminal_or_utf_8_lacks(
+    looking: Looking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = looking.aws.machine({"Päss": {"Type": "Pass", "End": True}})
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as context:
+        terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        context.setattr("sys.stdout", terminal)
+        name = f"zwölf-{machine.rpartition(':')[2]}"
+        assert looking.run("start", machine, "--name", name, "--input", '["\\ud800", "ä"]')[0] == 0
+        assert looking.run("history", name)[0] == 0
+        assert looking.run("graph", name)[0] == 0
+    terminal.seek(0)
+    printed = terminal.read()
+    assert printed.startswith('[\n  "\\ud800",\n  "\\xe4"\n]\n')
+    assert "P\\xe4ss" in printed
+    page = (tmp_path / f"graph-{name}.html").read_text("utf-8")
+    assert '"name":"Päss"' in page
+    assert "\\ud800" in page
 
 
 def test_an_endpoint_whose_certificate_nobody_trusts(cloud: LocalCloud, capsys: pytest.CaptureFixture[str]) -> None:
