@@ -49,7 +49,7 @@ _RUN = {
     "events": {"putEvents": Action((_TOKEN,), ("Entries",))},
     "bedrock": {"invokeModel": Action(required=("ModelId",), not_run=("Input", "Output"))},
 }
-# Optimized integrations of Step Functions that don't run here. MiniStack ends a job of Batch or Glue without running it,
+# Optimized integrations of Step Functions that don't run here. MiniStack ends a job of Batch or Glue without running it
 # and has no containers for ECS; moto has a part of apigateway's, which calls whatever host the definition names.
 _NOT_RUN = {
     "apigateway", "athena", "batch", "bedrock-agentcore", "codebuild", "databrew", "ecs", "eks", "elasticmapreduce",
