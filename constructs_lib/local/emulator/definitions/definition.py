@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_selector import ItemSelector
 from moto.stepfunctions.parser.asl.eval import variable_store
 from moto.stepfunctions.parser.asl.parse import preprocessor
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser, ASLParserException
@@ -27,6 +28,8 @@ from constructs_lib.local.emulator.patches import replace, require
 
 # Marks what is a field's, among what is a string that looks like it.
 _FIELD = "\ue000"
+# The one field of an object that stands for its value.
+_VALUE = "\ue001"
 _KEYWORDS = re.compile(r'"(ErrorPath|CausePath|JSONPath|JSONata)"')
 _KEPT_ASIDE = ("ItemReader", "ItemBatcher", "ItemSelector", "Parameters", "ResultWriter")
 
@@ -151,6 +154,8 @@ def _in_motos_grammar(definition: dict[str, Any], language: str) -> str:
             processor = state["ItemProcessor"] if "ItemProcessor" in state else state["Iterator"]
             if processor.get("ProcessorConfig") == {}:
                 del processor["ProcessorConfig"]
+            if isinstance(state.get("ItemSelector"), str):
+                state["ItemSelector"] = {_VALUE: state["ItemSelector"]}
             percentage = state.get("ToleratedFailurePercentage")
             if isinstance(percentage, int):
                 state["ToleratedFailurePercentage"] = float(percentage)
@@ -158,6 +163,8 @@ def _in_motos_grammar(definition: dict[str, Any], language: str) -> str:
             for name in ("ErrorPath", "CausePath"):
                 if name in state:
                     state[_FIELD + name] = state.pop(name)
+        if state.get("End") is False:
+            del state["End"]
         if "QueryLanguage" in state:
             state["QueryLanguage"] = _FIELD + state["QueryLanguage"]
     if "QueryLanguage" in definition:
@@ -252,6 +259,14 @@ def _open_language(self: Any, tree: Any) -> None:
         del opened[-2]
 
 
+def _select_item(self: Any, env: Any) -> None:
+    """In the place of moto's `ItemSelector._eval_body`: evaluates a selector that is one expression, too."""
+    self.template_value_object.eval(env=env)
+    selected = env.stack[-1]
+    if selected.keys() == {_VALUE}:
+        env.stack[-1] = selected[_VALUE]
+
+
 _original_open_language: Any = preprocessor.Preprocessor._open_query_language_scope
 _original_make_preprocessor: Any = preprocessor.Preprocessor.__init__
 _original_string_of: Any = preprocessor.Preprocessor._inner_string_of
@@ -263,6 +278,7 @@ def install() -> None:
     replace(preprocessor.Preprocessor, "__init__", _make_preprocessor)
     replace(preprocessor.Preprocessor, "_open_query_language_scope", _open_language)
     replace(preprocessor.Preprocessor, "_inner_string_of", staticmethod(_string_of))
+    replace(ItemSelector, "_eval_body", _select_item)
     replace(variable_store.VariableStore, "get_assigned_variables", _assigned_variables)
 
 

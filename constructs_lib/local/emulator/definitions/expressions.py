@@ -44,6 +44,11 @@ def is_reference_path(path: str) -> bool:
     return not _MANY.search(re.sub(_QUOTED, "", path))
 
 
+def is_path_of_input(path: str) -> bool:
+    """Whether a JSONPath starts from the input, not from the context object (`$$`) or a variable."""
+    return path == "$" or path.startswith(("$.", "$["))
+
+
 def is_path_or_intrinsic(value: Any) -> bool:
     """Whether a value is a JSONPath or the call of an intrinsic function."""
     return is_path(value) or (isinstance(value, str) and value.startswith("States.") and _is_intrinsic(value))

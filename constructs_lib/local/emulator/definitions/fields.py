@@ -27,6 +27,7 @@ from constructs_lib.local.emulator.definitions.values import (
     payload,
     reading,
     reference_path,
+    result_path,
     string,
     template,
     text,
@@ -84,7 +85,7 @@ def _time_rules(state: dict[str, Any], place: Place) -> Iterator[Problem]:
 
 def _credentials(value: Any, place: Place) -> Iterator[Problem]:
     if not isinstance(value, dict):
-        yield from text(value, place)
+        yield place.problem("Expected value of type Object")
         return
     if "RoleArn" not in value and not (place.language != JSONATA and "RoleArn.$" in value):
         yield place.problem("The field 'RoleArn' is required but was missing")
@@ -181,7 +182,7 @@ _OUTPUT: dict[str, Check | OnlyIn] = {"Output": OnlyIn(JSONATA, template), "Assi
 _RESULT: dict[str, Check | OnlyIn] = {
     "Output": OnlyIn(JSONATA, reading("result", template)),
     "Assign": reading("result", variables),
-    "ResultPath": OnlyIn(JSONPATH, nullable(reference_path)),
+    "ResultPath": OnlyIn(JSONPATH, nullable(result_path)),
     "ResultSelector": OnlyIn(JSONPATH, payload),
     "Retry": RETRY,
     "Catch": CATCH,
@@ -208,7 +209,7 @@ STATES = {
             **_ANY, **_NEXT, **_PATHS, **_OUTPUT,
             "Parameters": _PARAMETERS,
             "Result": OnlyIn(JSONPATH, anything),
-            "ResultPath": OnlyIn(JSONPATH, nullable(reference_path)),
+            "ResultPath": OnlyIn(JSONPATH, nullable(result_path)),
         },
         rules=(_next_rules,),
     ),

@@ -13,6 +13,7 @@ from constructs_lib.local.emulator.definitions.values import (
     array_of,
     integer,
     one_of,
+    payload,
     reference_path,
     runs,
     string,
@@ -31,7 +32,7 @@ _LARGEST_INPUT = 262_144
 _DISTRIBUTED_ONLY = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")
 # https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html, Label
 _NOT_IN_LABEL = re.compile(r"""[\s?*<>{}\[\]"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]""")
-_PARAMETERS = {"Parameters": OnlyIn(JSONPATH, template), "Arguments": OnlyIn(JSONATA, template)}
+_PARAMETERS = {"Parameters": OnlyIn(JSONPATH, payload), "Arguments": OnlyIn(JSONATA, payload)}
 
 
 def processor_config(state: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +72,27 @@ def _csv_rules(config: dict[str, Any], place: Place) -> Iterator[Problem]:
                 yield place.problem(f"Field '{name}' is not supported")
 
 
+def _arguments_field(place: Place) -> str:
+    return "Arguments" if place.language == JSONATA else "Parameters"
+
+
+def _missing_arguments(holder: dict[str, Any], place: Place, *required: str) -> Iterator[Problem]:
+    """What the arguments of a reader or writer can't do without; one expression may give all of them."""
+    field = _arguments_field(place)
+    arguments = holder.get(field)
+    if isinstance(arguments, dict):
+        for name in required:
+            if name not in arguments and f"{name}.$" not in arguments:
+                yield place.at(field).problem(f"The field '{name}' is required but was missing")
+
+
+def _reader_rules(reader: dict[str, Any], place: Place) -> Iterator[Problem]:
+    if place.language and _arguments_field(place) not in reader:
+        yield place.problem(f"These fields are required: [{_arguments_field(place)}]")
+    required = ("Bucket", "Key") if reader.get("Resource") == GET_OBJECT else ("Bucket",)
+    yield from _missing_arguments(reader, place, *required)
+
+
 def _reader_resource(value: Any, place: Place) -> Iterator[Problem]:
     allowed = (GET_OBJECT, LIST_OBJECTS)
     if value not in allowed:
@@ -91,13 +113,15 @@ ITEM_READER = Schema(
                 "MaxItems": integer(0),
                 "MaxItemsPath": OnlyIn(JSONPATH, reference_path),
                 "ItemsPointer": string,
+                "Transformation": runs(("NONE",), "LOAD_AND_FLATTEN"),
             },
             at_most_one=(("MaxItems", "MaxItemsPath"),),
-            not_run=frozenset({"ManifestType", "Transformation"}),
+            not_run=frozenset({"ManifestType"}),
             rules=(_csv_rules,),
         ),
     },
     required=("Resource",),
+    rules=(_reader_rules,),
 )
 
 
@@ -132,12 +156,13 @@ def _writer_resource(value: Any, place: Place) -> Iterator[Problem]:
 
 
 def _writer_rules(writer: dict[str, Any], place: Place) -> Iterator[Problem]:
-    field = "Arguments" if place.language == JSONATA else "Parameters"
+    field = _arguments_field(place)
     if ("Resource" in writer) != (field in writer):
         missing = field if "Resource" in writer else "Resource"
         yield place.problem(f"These fields are required: [{missing}]")
     elif not writer:
         yield place.problem(f"This object should have Resource and {field}, WriterConfig, or all of them")
+    yield from _missing_arguments(writer, place, "Bucket")
     arguments = writer.get(field)
     for name in arguments if isinstance(arguments, dict) else ():
         if name.removesuffix(".$") not in ("Bucket", "Prefix"):
@@ -177,6 +202,8 @@ def label(value: Any, place: Place) -> Iterator[Problem]:
         yield place.problem("Expected value of type String")
         return
     code = "INVALID_LABEL_NAME"
+    if not value:
+        yield place.problem("Invalid Label name: it is empty", code)
     if len(value) > LONGEST_LABEL:
         message = f"Invalid Label name: {value} exceeds the {LONGEST_LABEL}-character limit allowed by the service"
         yield place.problem(message, code)

@@ -13,7 +13,7 @@ from constructs_lib.local.emulator.definitions.values import (
     number,
     one_of,
     reading,
-    reference_path,
+    result_path,
     string,
     template,
     text,
@@ -25,6 +25,23 @@ LONGEST_SECONDS = 99_999_999
 _LONGEST_DELAY = 31_622_400
 
 # Retry and Catch
+
+_ERRORS = tuple(
+    f"States.{name}"
+    for name in (
+        "ALL", "BranchFailed", "DataLimitExceeded", "ExceedToleratedFailureThreshold", "HeartbeatTimeout",
+        "IntrinsicFailure", "ItemReaderFailed", "NoChoiceMatched", "ParameterPathFailure", "Permissions",
+        "QueryEvaluationError", "ResultPathMatchFailure", "ResultWriterFailed", "Runtime", "TaskFailed", "Timeout",
+    )
+)  # fmt: skip
+
+
+def _error_name(value: Any, place: Place) -> Iterator[Problem]:
+    if isinstance(value, str) and value.startswith("States.") and value not in _ERRORS:
+        # The prefix is reserved; whether AWS refuses it isn't known, moto does.
+        yield place.problem(f"the local cloud doesn't run {value}; with this prefix it runs {', '.join(_ERRORS)}")
+    else:
+        yield from string(value, place)
 
 
 def _states_all(entries: Any, place: Place) -> Iterator[Problem]:
@@ -55,7 +72,7 @@ RETRY = _entries(
     Schema(
         {
             "Comment": string,
-            "ErrorEquals": array_of(string, nonempty=True),
+            "ErrorEquals": array_of(_error_name, nonempty=True),
             "IntervalSeconds": _interval,
             "MaxAttempts": integer(0, LONGEST_SECONDS),
             "BackoffRate": number(1),
@@ -69,9 +86,9 @@ CATCH = _entries(
     Schema(
         {
             "Comment": string,
-            "ErrorEquals": array_of(string, nonempty=True),
+            "ErrorEquals": array_of(_error_name, nonempty=True),
             "Next": string,
-            "ResultPath": OnlyIn(JSONPATH, nullable(reference_path)),
+            "ResultPath": OnlyIn(JSONPATH, nullable(result_path)),
             "Assign": reading("errorOutput", variables),
             "Output": OnlyIn(JSONATA, reading("errorOutput", template)),
         },

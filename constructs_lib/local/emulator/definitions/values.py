@@ -204,6 +204,13 @@ def reference_path(value: Any, place: Place) -> Iterator[Problem]:
         yield place.problem("Value is not a Reference Path")
 
 
+def result_path(value: Any, place: Place) -> Iterator[Problem]:
+    """A reference path into the input: nothing is written into the context object or a variable."""
+    yield from reference_path(value, place)
+    if expressions.is_path(value) and not expressions.is_path_of_input(value):
+        yield place.problem("Value is not a Reference Path into the input, such as $.result")
+
+
 def choice_path(value: Any, place: Place) -> Iterator[Problem]:
     """The path of a Choice rule, of which AWS has its own sentence."""
     if isinstance(value, str) and not value.startswith("$"):

@@ -106,6 +106,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         {"Type": "Fail", "Error": "{% 'E' & $states.input.x %}", "Cause": "plain"},
         QueryLanguage="JSONata",
     ),
+    "a next state, and an end that is none": machine({"Type": "Pass", "End": False, "Next": "B"}, PASS),
     "fail by intrinsic": machine({"Type": "Fail", "ErrorPath": "States.Format('{}', $.e)", "CausePath": "$.c"}),
     "a loop within a processor": machine(
         {
@@ -181,6 +182,8 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
         [schema("There should only be one of the following fields: [Error, ErrorPath]")]),
     ("credentials without a role", task(Credentials={}),
         [schema("The field 'RoleArn' is required but was missing", "/States/A/Credentials")]),
+    ("credentials in one expression", machine({**TASK, "Credentials": "{% $role %}"}, QueryLanguage="JSONata"),
+        [schema("Expected value of type Object", "/States/A/Credentials")]),
     ("credentials of an activity", task(
         Resource="arn:aws:states:us-east-1:111111111111:activity:a", Credentials={"RoleArn": "r"}),
         [schema("The field 'Credentials' is not supported for activities", "/States/A/Credentials")]),
@@ -209,6 +212,13 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
          schema("Minimum value is 1", "/States/A/Retry[0]/BackoffRate"),
          schema("Minimum value is 1", "/States/A/Retry[0]/MaxDelaySeconds"),
          schema("Value should be one of the following: [NONE, FULL]", "/States/A/Retry[0]/JitterStrategy")]),
+    ("an error that is none of the states'", task(Retry=[{"ErrorEquals": ["States.TimeOut"]}]),
+        [schema("the local cloud doesn't run States.TimeOut; with this prefix it runs States.ALL, "
+                "States.BranchFailed, States.DataLimitExceeded, States.ExceedToleratedFailureThreshold, "
+                "States.HeartbeatTimeout, States.IntrinsicFailure, States.ItemReaderFailed, States.NoChoiceMatched, "
+                "States.ParameterPathFailure, States.Permissions, States.QueryEvaluationError, "
+                "States.ResultPathMatchFailure, States.ResultWriterFailed, States.Runtime, States.TaskFailed, "
+                "States.Timeout", "/States/A/Retry[0]/ErrorEquals[0]")]),
     ("catch to nowhere", task(Catch=[{"ErrorEquals": ["E"]}]),
         [schema("These fields are required: [Next]", "/States/A/Catch[0]")]),
     # Choice
@@ -265,6 +275,10 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
         [schema("Value must be a valid JSONPath.", "/States/A/InputPath")]),
     ("a result everywhere", machine({**PASS, "ResultPath": "$.a[*]"}),
         [schema("Value is not a Reference Path", "/States/A/ResultPath")]),
+    ("a result in the context", machine({**PASS, "ResultPath": "$$.a"}),
+        [schema("Value is not a Reference Path into the input, such as $.result", "/States/A/ResultPath")]),
+    ("a result in a variable", machine({**PASS, "ResultPath": "$a.b"}),
+        [schema("Value is not a Reference Path into the input, such as $.result", "/States/A/ResultPath")]),
     ("a template's path", machine({**PASS, "Parameters": {"a": {"b.$": "x"}}}),
         [schema("The value for the field 'b.$' must be a valid JSONPath or a valid intrinsic function call",
                 "/States/A/Parameters/a")]),

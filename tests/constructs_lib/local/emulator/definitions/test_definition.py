@@ -61,3 +61,43 @@ def test_should_read_the_arguments_of_an_intrinsic_function(cloud: Cloud) -> Non
     )
 
     assert ended.output == {"list": ["yes", 2.5, -1, "x-y.z-1", 7], "text": "yes-1.5"}
+
+
+def test_should_select_items_by_one_expression_and_by_an_object(cloud: Cloud) -> None:
+    def each(selector: object, **more: object) -> dict[str, object]:
+        return {"Type": "Map", "Items": [{"n": 1}, {"n": 2}], "ItemSelector": selector, **more}
+
+    def processor(name: str) -> dict[str, object]:
+        return {"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}}
+
+    item = "$states.context.Map.Item.Value"
+    ended = cloud.run(
+        {
+            "One": each(f"{{% {item}.n %}}", ItemProcessor=processor("I"), Assign={"one": "{% $states.result %}"})
+            | {"End": False, "Next": "Object"},
+            "Object": each({"n": f"{{% {item}.n + 1 %}}"}, ItemProcessor=processor("J"))
+            | {"Output": {"one": "{% $one %}", "object": "{% $states.result %}"}, "End": True},
+        },
+        {},
+        QueryLanguage="JSONata",
+    )
+
+    assert (ended.status, ended.output) == ("SUCCEEDED", {"one": [1, 2], "object": [{"n": 2}, {"n": 3}]})
+
+
+def test_should_read_both_tolerances_as_expressions(cloud: Cloud) -> None:
+    distributed = {
+        "Type": "Map",
+        "Items": [1, 2, 3, 4],
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            "StartAt": "I",
+            "States": {"I": {"Type": "Fail"}},
+        },
+        "ToleratedFailureCount": "{% 4 %}",
+        "ToleratedFailurePercentage": "{% 100 %}",
+        "End": True,
+    }
+    ended = cloud.run({"Each": distributed}, {}, QueryLanguage="JSONata")
+
+    assert (ended.status, ended.output) == ("SUCCEEDED", [])

@@ -70,6 +70,21 @@ def test_should_accept_what_it_runs() -> None:
     assert problems(SUPPORTED) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("ItemReader.Arguments", "{% $states.input.object %}"),
+        ("ItemReader", {"Resource": "arn:aws:states:::s3:listObjectsV2", "Arguments": {"Bucket": "b"}}),
+        ("ItemReader.ReaderConfig.Transformation", "NONE"),
+        ("ItemSelector", "{% $states.context.Map.Item.Value %}"),
+        ("ResultWriter.Arguments", "{% $states.input.writer %}"),
+        ("ResultWriter", {"WriterConfig": {"Transformation": "FLATTEN"}}),
+    ],
+)
+def test_should_accept_another_form(path: str, value: Any) -> None:
+    assert problems(state(path, value)) == []
+
+
 def test_should_accept_a_map_in_jsonpath() -> None:
     fields = {
         "ItemsPath": "$.items",
@@ -98,6 +113,7 @@ def test_should_accept_a_map_in_jsonpath() -> None:
     [
         ("ResultWritr", {}, "Field 'ResultWritr' is not supported at /States/Each0"),
         ("Label", "x" * 41, "exceeds the 40-character limit allowed by the service at /States/Each0/Label"),
+        ("Label", "", "Invalid Label name: it is empty at /States/Each0/Label"),
         ("Label", "a/b", "contains the invalid character '/' at /States/Each0/Label"),
         ("ToleratedFailurePercentage", 101, "Maximum value is 100"),
         ("MaxConcurrency", -1, "Minimum value is 0"),
@@ -105,6 +121,10 @@ def test_should_accept_a_map_in_jsonpath() -> None:
         ("ItemReader.Manifest", 1, "Field 'Manifest' is not supported at /States/Each0/ItemReader"),
         ("ItemReader.Resource", "arn:aws:states:::dynamodb:scan", "does not match any of the allowed values"),
         ("ItemReader.Resource", ABSENT, "These fields are required: [Resource] at /States/Each0/ItemReader"),
+        ("ItemReader.Arguments", ABSENT, "These fields are required: [Arguments] at /States/Each0/ItemReader"),
+        ("ItemReader.Arguments", "b/k", "Expected value of type Object at /States/Each0/ItemReader/Arguments"),
+        ("ItemReader.Arguments.Bucket", ABSENT, "The field 'Bucket' is required but was missing at /States/Each0/Item"),
+        ("ItemReader.Arguments.Key", ABSENT, "The field 'Key' is required but was missing at /States/Each0/ItemReader"),
         ("ItemReader.Parameters", {}, "field 'Parameters' is only supported for the 'JSONPath' QueryLanguage"),
         (
             "ItemReader.ReaderConfig.InputType",
@@ -115,7 +135,11 @@ def test_should_accept_a_map_in_jsonpath() -> None:
         ("ItemReader.ReaderConfig.InputType", "XML", "Value should be one of the following: [CSV, JSON, JSONL]"),
         ("ItemReader.ReaderConfig.InputType", "JSON", "Field 'CSVHeaders' is not supported"),
         ("ItemReader.ReaderConfig.ManifestType", "S3_INVENTORY", "doesn't run the field 'ManifestType' here"),
-        ("ItemReader.ReaderConfig.Transformation", "LOAD_AND_FLATTEN", "/ItemReader/ReaderConfig/Transformation"),
+        (
+            "ItemReader.ReaderConfig.Transformation",
+            "LOAD_AND_FLATTEN",
+            "the local cloud doesn't run LOAD_AND_FLATTEN; it runs NONE",
+        ),
         ("ItemReader.ReaderConfig.CSVDelimiter", "COLON", "[COMMA, PIPE, SEMICOLON, SPACE, TAB]"),
         ("ItemReader.ReaderConfig.CSVHeaderLocation", "LAST_ROW", "[FIRST_ROW, GIVEN]"),
         ("ItemReader.ReaderConfig.CSVHeaderLocation", ABSENT, "The field 'CSVHeaderLocation' is required"),
@@ -130,6 +154,11 @@ def test_should_accept_a_map_in_jsonpath() -> None:
         ("ResultWriter", {}, "This object should have Resource and Arguments, WriterConfig, or all of them"),
         ("ResultWriter.Resource", "arn:aws:states:::s3:copyObject", "[arn:aws:states:::s3:putObject]"),
         ("ResultWriter.Arguments", ABSENT, "These fields are required: [Arguments] at /States/Each0/ResultWriter"),
+        (
+            "ResultWriter.Arguments.Bucket",
+            ABSENT,
+            "The field 'Bucket' is required but was missing at /States/Each0/Res",
+        ),
         ("ResultWriter.Arguments.StorageClass", "GLACIER", "doesn't run the field 'StorageClass' here"),
         ("ResultWriter.WriterConfig.OutputType", "CSV", "[JSON, JSONL]"),
         ("ResultWriter.WriterConfig.Transformation", "SORT", "[NONE, COMPACT, FLATTEN]"),
