@@ -22,6 +22,7 @@ _POLL_SECONDS = 0.1
 
 # An order as a user would write it: every kind of state but Fail, expressions in each, a variable, and one call of a
 # service (with the role's session, IAM evaluated, over HTTPS), because a machine that calls nothing is no machine.
+# An execution runs all but "Nothing to do", "Price line" three times: eleven states entered, eleven left.
 DEFINITION = {
     "QueryLanguage": "JSONata",
     "StartAt": "Check order",

@@ -11,8 +11,8 @@ _ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 
 
 def read() -> list[str]:
-    """Return the ids that the document lists; none when there is no document yet."""
-    return documented(DOCUMENT.read_text("utf-8")) if DOCUMENT.is_file() else []
+    """Return the ids that the document lists."""
+    return documented(DOCUMENT.read_text("utf-8"))
 
 
 def documented(text: str) -> list[str]:
