@@ -7,11 +7,23 @@ field. What isn't refused by AWS and can't run here is refused too, in words tha
 
 import functools
 import json
+import math
+from typing import Any
 
 from constructs_lib.local.emulator.definitions import fields
 from constructs_lib.local.emulator.definitions.place import JSONPATH, Names, Place, Problem
 
 LONGEST_DEFINITION = 1_048_576
+
+
+def _no_number(word: str) -> Any:
+    """Python's parser takes NaN and Infinity, which JSON doesn't have and moto can't read."""
+    raise ValueError(f"{word} isn't a finite number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
 
 
 @functools.lru_cache(maxsize=512)
@@ -27,10 +39,12 @@ def check_definition(text: str, machine_type: str = "STANDARD") -> tuple[Problem
         message = f"The definition has {len(text)} characters, at most {LONGEST_DEFINITION} are allowed"
         return (Problem("SCHEMA_VALIDATION_FAILED", message, None),)
     try:
-        definition = json.loads(text) if text else None
+        definition = json.loads(text, parse_constant=_no_number, parse_float=_finite) if text else None
     except json.JSONDecodeError as error:
         location = f"[Source: (String); line: {error.lineno}, column: {error.colno}]"
         return (Problem("INVALID_JSON_DESCRIPTION", error.msg, location),)
+    except ValueError as error:
+        return (Problem("INVALID_JSON_DESCRIPTION", str(error), None),)
     except RecursionError:
         return (Problem("TOO_DEEPLY_NESTED", "The definition is too deeply nested", None),)
     if not isinstance(definition, dict):

@@ -372,6 +372,13 @@ def test_should_say_where_a_text_stops_being_json() -> None:
     assert problem.location == "[Source: (String); line: 1, column: 13]"
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_should_refuse_what_is_no_number_in_json(number: str) -> None:
+    (problem,) = check_definition(f'{{"StartAt": "A", "States": {{"A": {{"Type": "Pass", "Result": {number}}}}}}}')
+
+    assert (problem.code, problem.message) == ("INVALID_JSON_DESCRIPTION", f"{number} isn't a finite number")
+
+
 def test_should_refuse_more_than_a_mebibyte() -> None:
     (problem,) = check_definition(" " * (LONGEST_DEFINITION + 1))
 
