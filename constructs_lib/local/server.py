@@ -83,6 +83,7 @@ def _install(settings: Settings) -> None:
     from constructs_lib.local.emulator import execution_log, interpreter, machines
     from constructs_lib.local.emulator.definitions import definition
     from constructs_lib.local.emulator.language import (
+        choices,
         intrinsics,
         iterations,
         json_path,
@@ -121,6 +122,7 @@ def _install(settings: Settings) -> None:
     service_calls.install()
     service_answers.install()
     state_failures.install()
+    choices.install()
     variables.install()
     bedrock.install(settings.bedrock_replies)
     interpreter.install(clients, settings.sync_poll_seconds)

@@ -24,14 +24,20 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.component.common.timeouts.heartbeat import HeartbeatSecondsJSONata
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSecondsJSONata
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.seconds import SecondsJSONata
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.timestamp import Timestamp
 from moto.stepfunctions.parser.asl.eval import states, variable_store
 
 from constructs_lib.local.emulator.language.state_failures import Unlogged
 from constructs_lib.local.emulator.patches import replace, require
+from constructs_lib.local.emulator.payload import as_json
 
 _KEPT_PER_EXPRESSION = 32
 _KEPT_EXPRESSIONS = 2000
+# The largest number of seconds that a definition may name.
+_MOST_SECONDS = 99_999_999
 _ERROR_CODE = re.compile(r"[A-Z]\d{4}")
 
 _bindings = threading.local()
@@ -209,6 +215,8 @@ def _fail(env: Any, cause: str, location: str | None) -> NoReturn:
         event_type=HistoryEventType.EvaluationFailed,
         event_details={"evaluationFailedEventDetails": failure.get_evaluation_failed_event_details()},
     )
+    # A Map adds the event once more: what it asks for then is nothing to write down.
+    vars(failure)["get_evaluation_failed_event_details"] = Unlogged
     raise failure
 
 
@@ -216,6 +224,44 @@ def _fail_expression(env: Any, expression: str, what: str) -> NoReturn:
     location = env.aws_execution_details.definition.location_of(env.next_state_name, expression)
     where = f" specified for the field '{location}'" if location else ""
     _fail(env, f"The JSONata expression '{expression}'{where} {what}", location)
+
+
+def fail_type(env: Any, expression: str, wanted: str, value: Any) -> NoReturn:
+    """Fail a state whose expression has a value of another type than its field takes.
+
+    The sentence is the one that AWS recorded of a Map's `Items`; that others have it, too, is inferred.
+
+    Args:
+        env: moto's environment.
+        expression: without `{%` and `%}`.
+        wanted: JSONata's name of the type: `boolean`, `number`.
+        value: what the expression yields.
+
+    Raises:
+        FailureEventException: moto's.
+
+    """
+    kinds = {bool: "boolean", int: "number", float: "number", str: "string", dict: "object", list: "array"}
+    kind = kinds.get(type(value), "null")
+    what = f"returned an unexpected result type. Expected '{wanted}', but was '{kind}' for value: {as_json(value)}"
+    _fail_expression(env, expression, what)
+
+
+def _whole_seconds(field: str) -> Any:
+    def evaluate_seconds(self: Any, env: Any) -> int:
+        """In the place of moto's methods, which cut a fraction off and fail in Python's own words."""
+        self.string_jsonata.eval(env=env)
+        seconds = env.stack.pop()
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            fail_type(env, self.string_jsonata.literal_value, "number", seconds)
+        # AWS's words for these two aren't known.
+        if seconds != int(seconds):
+            _fail(env, f"The {field} field cannot be parsed as an integer: {seconds}", field)
+        if not 0 <= seconds <= _MOST_SECONDS:
+            _fail(env, f"{field} must be between 0 and {_MOST_SECONDS} but was: {seconds}", field)
+        return int(seconds)
+
+    return evaluate_seconds
 
 
 def _evaluate_string(self: Any, env: Any) -> None:
@@ -261,6 +307,9 @@ def install() -> None:
     replace(string_expression.StringJSONata, "_eval_body", _evaluate_string)
     replace(string_expression, "validate_jsonata_expression_output", _check_output)
     replace(Timestamp, "_create_failure_event", _refuse_timestamp)
+    replace(SecondsJSONata, "_get_wait_seconds", _whole_seconds("Seconds"))
+    replace(TimeoutSecondsJSONata, "_eval_seconds", _whole_seconds("TimeoutSeconds"))
+    replace(HeartbeatSecondsJSONata, "_eval_seconds", _whole_seconds("HeartbeatSeconds"))
     replace(states.States, "to_variable_declarations", _bind_states)
     replace(variable_store.VariableStore, "get_variable_declarations", _bind_variables)
     replace(string_expression, "get_intrinsic_functions_declarations", _no_functions)

@@ -4,10 +4,16 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from moto.stepfunctions.parser.api import HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.assign.assign_template_binding import (
+    AssignTemplateBindingStringExpressionSimple,
+)
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.path.items_path import ItemsPath
+from moto.stepfunctions.parser.asl.component.common.payload.payloadvalue.payloadbinding.payload_binding import (
+    PayloadBindingStringExpressionSimple,
+)
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringIntrinsicFunction
 from moto.stepfunctions.parser.asl.component.common.timeouts.heartbeat import HeartbeatSecondsPath
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSecondsPath
@@ -18,6 +24,7 @@ from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from constructs_lib.local.emulator.patches import replace, require
+from constructs_lib.local.emulator.payload import as_json
 
 # AWS's timer counts seconds in 32 bits: 24,855 days are accepted, 24,856 aren't.
 _LONGEST_WAIT_SECONDS = 2**31 - 1
@@ -27,18 +34,33 @@ class Unlogged(dict[str, Any]):
     """Details of a failure for which its state adds no event: it is in the history, or the execution's end says it."""
 
 
-def _add_event(self: Any, *arguments: Any, event_details: Any = None, **more: Any) -> Any:
-    """In the place of moto's `EventManager.add_event`: a task adds an event for each of its failures."""
-    if isinstance(event_details, Unlogged):
-        return None
-    return _original_add_event(self, *arguments, event_details=event_details, **more)
+def _unless_unlogged(original: Any) -> Any:
+    """What stands for `EventManager.add_event`: others take its place, too, so that it isn't read at import."""
+
+    def add_event(self: Any, *arguments: Any, event_details: Any = None, **more: Any) -> Any:
+        """A task adds an event for each of its failures."""
+        if any(isinstance(details, Unlogged) for details in (event_details, *(event_details or {}).values())):
+            return None
+        return original(self, *arguments, event_details=event_details, **more)
+
+    return add_event
 
 
-def _fail_at_run_time(env: Any, cause: str) -> NoReturn:
-    """Fail a state, and with it the execution, with `States.Runtime`."""
+def fail_at_run_time(env: Any, cause: str, kind: HistoryEventType = HistoryEventType.ExecutionFailed) -> NoReturn:
+    """Fail a state, and with it the execution, with `States.Runtime`; the history has no other event of it.
+
+    Args:
+        env: moto's environment.
+        cause: a sentence; where it was is put in front of it.
+        kind: what fails; with another than ExecutionFailed, a Map around it fails by an event of its own.
+
+    Raises:
+        FailureEventException: moto's.
+
+    """
     name = StatesErrorName(typ=StatesErrorNameType.StatesRuntime)
     details = Unlogged(executionFailedEventDetails={"error": name.error_name, "cause": cause})
-    raise FailureEventException(FailureEvent(env, name, HistoryEventType.ExecutionFailed, details))
+    raise FailureEventException(FailureEvent(env, name, kind, details))
 
 
 def _without_event(original: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
@@ -55,18 +77,47 @@ def _without_event(original: Callable[[Any, Any], int]) -> Callable[[Any, Any], 
     return evaluate_seconds
 
 
+def _make_failure(self: Any, env: Any, *arguments: Any, **named: Any) -> None:
+    """In the place of moto's `FailureEvent.__init__`, whose causes name the event before the failure as the entry."""
+    _original_make_failure(self, env, *arguments, **named)
+    events = env.event_manager._history_event_list
+    event_id = self.source_event_id
+    while 0 < event_id <= len(events):
+        event = events[event_id - 1]
+        if event.get("stateEnteredEventDetails", {}).get("name") == self.state_name:
+            self.source_event_id = event_id
+            return
+        event_id = event["previousEventId"]
+
+
+def _execution_failed(self: Any) -> Any:
+    """In the place of moto's `get_execution_failed_event_details`, which says of a Map or Parallel, too, where it was.
+
+    The cause of what failed in it has said so.
+    """
+    error, cause = self.extract_error_cause_pair() or (None, None)
+    if cause is not None and cause.startswith("An error occurred while executing the state '"):
+        return {"error": error, "cause": cause}
+    return _original_execution_failed(self)
+
+
 def _wait(self: Any, env: Any) -> None:
     """In the place of moto's `WaitFunction._eval_body`: there is a longest wait."""
     seconds = self._get_wait_seconds(env=env)
     if seconds > _LONGEST_WAIT_SECONDS:
-        _fail_at_run_time(env, "Wait state delay is too long.")
+        fail_at_run_time(env, "Wait state delay is too long.")
     self._wait_interval(env=env, wait_seconds=seconds)
 
 
 def _run_map(self: Any, env: Any) -> None:
-    """In the place of moto's `StateMap._eval_execution`, which names Python's class of an input that isn't an array."""
+    """In the place of moto's `StateMap._eval_execution`, where the items are the state's input itself.
+
+    moto names Python's class of an input that isn't an array, and leaves none of it for the ItemSelector.
+    """
     if self.items is None and self.items_path is None and self.item_reader is None:
         _check_items(env, env.stack[-1])
+        # moto takes the items from the stack, and an iteration's ItemSelector looks for the state's input there.
+        env.stack.append(env.stack[-1])
     _original_run_map(self, env)
 
 
@@ -86,7 +137,34 @@ def _evaluate_items_path(self: Any, env: Any) -> None:
     """
     _original_evaluate_items_path(self, env)
     if not isinstance(env.stack[-1], list):
-        _fail_at_run_time(env, f'Reference path "{self.string_sampler.literal_value}" must point to array.')
+        fail_at_run_time(env, f'Reference path "{self.string_sampler.literal_value}" must point to array.')
+
+
+def _naming_its_field(original: Any, name: str) -> Any:
+    """What stands for the evaluation of a template's `field.$`, whose name is in the attribute `name`.
+
+    In a Task, moto takes a path to nothing for a failure of the call, with an event and for Retry and Catch to see.
+    """
+
+    def evaluate(self: Any, env: Any) -> Any:
+        try:
+            return original(self, env)
+        except NoSuchJsonPathError as error:
+            fail_at_run_time(
+                env,
+                f"The JSONPath '{error.json_path}' specified for the field '{getattr(self, name)}.$' could not be "
+                f"found in the input '{as_json(error.data)}'",
+                HistoryEventType.TaskFailed,
+            )
+        except FailureEventException as error:
+            # A path into the context object, which fails as a task does.
+            event = error.failure_event
+            if event.event_type != HistoryEventType.TaskFailed:
+                raise
+            details = Unlogged(event.event_details)
+            raise FailureEventException(FailureEvent(env, event.error_name, event.event_type, details)) from error
+
+    return evaluate
 
 
 def _evaluate_intrinsic(self: Any, env: Any) -> None:
@@ -96,8 +174,16 @@ def _evaluate_intrinsic(self: Any, env: Any) -> None:
     """
     try:
         _original_evaluate_intrinsic(self, env)
-    except (FailureEventException, NoSuchJsonPathError):
+    except FailureEventException:
         raise
+    except NoSuchJsonPathError as error:
+        # Another name than for what else goes wrong in a function, as users of AWS report it.
+        fail_at_run_time(
+            env,
+            f"The function '{self.intrinsic_function_derivation}' had the following error: The JsonPath argument for "
+            f"the field '{error.json_path}' could not be found in the input '{as_json(error.data)}'",
+            HistoryEventType.TaskFailed,
+        )
     except Exception as error:
         # Whatever a function raises is the failure of it.
         name = StatesErrorName(typ=StatesErrorNameType.StatesIntrinsicFailure)
@@ -110,19 +196,27 @@ def _evaluate_intrinsic(self: Any, env: Any) -> None:
         raise FailureEventException(FailureEvent(env, name, HistoryEventType.ExecutionFailed, details)) from error
 
 
-_original_add_event: Any = EventManager.add_event
 _original_run_map: Any = StateMap._eval_execution
 _original_evaluate_items_path: Any = ItemsPath._eval_body
+_original_make_failure: Any = FailureEvent.__init__
+_original_execution_failed: Any = FailureEventException.get_execution_failed_event_details
 _original_evaluate_intrinsic: Any = StringIntrinsicFunction._eval_body
 
 
 def install() -> None:
     """Fail as AWS does."""
     require(WaitFunction, "_get_wait_seconds", "_wait_interval")
-    replace(EventManager, "add_event", _add_event)
+    replace(EventManager, "add_event", _unless_unlogged(EventManager.add_event))
     for path in (TimeoutSecondsPath, HeartbeatSecondsPath):
         replace(path, "_eval_seconds", _without_event(path._eval_seconds))
     replace(WaitFunction, "_eval_body", _wait)
     replace(StateMap, "_eval_execution", _run_map)
     replace(ItemsPath, "_eval_body", _evaluate_items_path)
+    for binding, evaluate, name in (
+        (PayloadBindingStringExpressionSimple, "_eval_val", "field"),
+        (AssignTemplateBindingStringExpressionSimple, "_eval_value", "identifier"),
+    ):
+        replace(binding, evaluate, _naming_its_field(getattr(binding, evaluate), name))
+    replace(FailureEvent, "__init__", _make_failure)
+    replace(FailureEventException, "get_execution_failed_event_details", _execution_failed)
     replace(StringIntrinsicFunction, "_eval_body", _evaluate_intrinsic)

@@ -30,6 +30,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sqs import (
     StateTaskServiceSqs,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
 from moto.stepfunctions.parser.utils import camel_to_snake_case
 
 from constructs_lib.local.emulator.definitions.task_resources import botocore_names
@@ -95,6 +96,18 @@ def _lambda_error_cause(client_error: ClientError) -> tuple[str, str]:
     if error.removeprefix("Lambda.") not in declared:
         error = "Lambda.AWSLambdaException"
     return error, cause
+
+
+def _function_failure(self: Any, env: Any, ex: Exception) -> Any:
+    """In the place of moto's `StateTaskLambda._from_error`, which names each refusal of Lambda's `Exception`.
+
+    A function by its bare ARN fails with the names that `lambda:invoke` has for it.
+    """
+    if not isinstance(ex, ClientError):
+        return _original_function_failure(self, env, ex)
+    error, cause = _lambda_error_cause(ex)
+    details = {"lambdaFunctionFailedEventDetails": {"error": error, "cause": cause}}
+    return FailureEvent(env, CustomErrorName(error), HistoryEventType.LambdaFunctionFailed, details)
 
 
 def _dynamodb_error_cause(client_error: ClientError) -> tuple[str, str]:
@@ -197,6 +210,7 @@ def _exception_name(service_name: str, ex: Exception) -> str:
 _original_dynamodb_error_cause: Any = StateTaskServiceDynamoDB._error_cause_from_client_error
 _original_send_to_queue: Any = StateTaskServiceSqs._eval_service_task
 _original_sqs_failure: Any = StateTaskServiceSqs._from_error
+_original_function_failure: Any = StateTaskLambda._from_error
 _original_lambda_error_cause: Any = StateTaskServiceLambda._error_cause_from_client_error
 
 
@@ -215,6 +229,7 @@ def install() -> None:
     replace(StateTaskService, "_normalise_response", _normalise_response)
     replace(StateTaskServiceAwsSdk, "_normalise_service_error_name", staticmethod(_service_error_name))
     replace(StateTaskServiceLambda, "_error_cause_from_client_error", staticmethod(_lambda_error_cause))
+    replace(StateTaskLambda, "_from_error", _function_failure)
     replace(StateTaskServiceDynamoDB, "_error_cause_from_client_error", staticmethod(_dynamodb_error_cause))
     replace(StateTaskServiceSqs, "_eval_service_task", _send_to_queue)
     replace(StateTaskServiceSqs, "_from_error", _sqs_failure)

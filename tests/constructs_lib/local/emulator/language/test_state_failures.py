@@ -10,6 +10,7 @@ from tests.constructs_lib.local.emulator.conftest import Cloud
 pytestmark = pytest.mark.local
 
 ONE_PASS = {"StartAt": "Only", "States": {"Only": {"Type": "Pass", "End": True}}}
+DISTRIBUTED_PASS = {**ONE_PASS, "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
 
 
 @pytest.mark.parametrize(
@@ -101,3 +102,103 @@ def test_should_fail_an_intrinsic_by_name_so_that_it_can_be_caught(cloud: Cloud,
     assert f"'Only' (entered at the event id #2). The function '{call}' had the following error: " in failed.cause
     assert failed.types() == ["ExecutionStarted", "PassStateEntered", "ExecutionFailed"]
     assert (caught.status, caught.output) == ("SUCCEEDED", "States.IntrinsicFailure")
+
+
+MISSING = "The JSONPath '$.x' specified for the field 'a.$' could not be found in the input '{\"y\":[1]}'"
+CATCH = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+CAUGHT = {"Type": "Pass", "End": True}
+
+
+@pytest.mark.parametrize(
+    ("resource", "template", "cause"),
+    [
+        ("arn:aws:lambda:us-east-1:111111111111:function:any", {"a.$": "$.x"}, MISSING),
+        ("arn:aws:states:::sqs:sendMessage", {"QueueUrl": "https://q/q", "MessageBody": {"a.$": "$.x"}}, MISSING),
+        ("arn:aws:states:::dynamodb:getItem", {"TableName": "t", "Key": {"a.$": "$.x"}}, MISSING),
+        ("arn:aws:states:::lambda:invoke", {"FunctionName": "f", "Payload": {"a.$": "$.x"}}, MISSING),
+        (
+            "arn:aws:states:::lambda:invoke",
+            {"FunctionName": "f", "Payload.$": "$$.Nothing"},
+            "The JSONPath '$$.Nothing' specified for the field 'Payload.$' could not be found in the input",
+        ),
+        (
+            "arn:aws:states:::lambda:invoke",
+            {"FunctionName": "f", "Payload": {"a.$": "States.Format('{}', $.x)"}},
+            "The function 'States.Format('{}', $.x)' had the following error: The JsonPath argument for the field",
+        ),
+    ],
+)
+def test_should_not_take_a_path_to_nothing_for_a_failure_of_the_call(
+    cloud: Cloud, resource: str, template: dict[str, Any], cause: str
+) -> None:
+    task = {"Type": "Task", "Resource": resource, "Parameters": template, "Catch": CATCH, "End": True}
+
+    ended = cloud.run({"Task": task, "Caught": CAUGHT}, {"y": [1]}, QueryLanguage="JSONPath")
+
+    assert ended.error == "States.Runtime"
+    assert ended.cause.startswith("An error occurred while executing the state 'Task' (entered at the event id #2). ")
+    assert cause in ended.cause
+    assert ended.types() == ["ExecutionStarted", "TaskStateEntered", "ExecutionFailed"]
+
+
+@pytest.mark.parametrize("field", ["ResultSelector", "Assign"])
+def test_should_name_the_entry_of_a_state_that_fails_late(cloud: Cloud, field: str) -> None:
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets", "Parameters": {}, "End": True}
+
+    ended = cloud.run({"Task": task | {field: {"a.$": "$.x"}}}, QueryLanguage="JSONPath")
+
+    assert ended.error == "States.Runtime"
+    assert "(entered at the event id #2). The JSONPath '$.x' specified for the field 'a.$'" in ended.cause
+
+
+@pytest.mark.parametrize("kind", ["Map", "Parallel"])
+def test_should_say_once_where_a_state_inside_failed(cloud: Cloud, kind: str) -> None:
+    inner = {"StartAt": "Inner", "States": {"Inner": {"Type": "Pass", "Output": "{% $nothing %}", "End": True}}}
+    around = {"Branches": [inner]} if kind == "Parallel" else {"Items": [1], "ItemProcessor": inner}
+
+    ended = cloud.run({"Around": {"Type": kind, **around, "End": True}})
+
+    assert ended.cause.count("An error occurred while executing the state") == 1
+    assert "executing the state 'Inner' (entered at" in ended.cause
+
+
+@pytest.mark.parametrize("processor", [ONE_PASS, DISTRIBUTED_PASS])
+@pytest.mark.parametrize("language", ["JSONPath", "JSONata"])
+def test_should_fail_a_map_by_its_item_selector_once(cloud: Cloud, language: str, processor: dict[str, Any]) -> None:
+    selector = {"a.$": "$.x"} if language == "JSONPath" else {"a": "{% $nothing %}"}
+    state = {"Type": "Map", "ItemSelector": selector, "ItemProcessor": processor, "End": True}
+
+    ended = cloud.run({"Map": state}, [1], QueryLanguage=language)
+
+    assert ended.error == ("States.Runtime" if language == "JSONPath" else "States.QueryEvaluationError")
+    assert "executing the state 'Map' (entered at the event id #2)" in ended.cause
+    assert ended.types()[-2:] == ["MapStateFailed", "ExecutionFailed"]
+    assert ended.types().count("EvaluationFailed") == (language == "JSONata")
+
+
+def test_should_select_from_the_input_of_a_map_that_names_no_items(cloud: Cloud) -> None:
+    selector = {"item": "{% $states.context.Map.Item.Value %}", "last": "{% $states.input[-1] %}"}
+    state = {"Type": "Map", "ItemSelector": selector, "ItemProcessor": ONE_PASS, "End": True}
+
+    assert cloud.run({"Map": state}, [1, 2]).output == [{"item": 1, "last": 2}, {"item": 2, "last": 2}]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ("{% 'soon' %}", "Expected 'number', but was 'string' for value: \"soon\""),
+        ("{% 0.5 %}", "Seconds field cannot be parsed as an integer: 0.5"),
+        ("{% -1 %}", "Seconds must be between 0 and 99999999 but was: -1"),
+    ],
+)
+@pytest.mark.parametrize("field", ["Seconds", "TimeoutSeconds", "HeartbeatSeconds"])
+def test_should_take_whole_seconds_only_of_an_expression(cloud: Cloud, field: str, seconds: str, said: str) -> None:
+    resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+    task = {"Type": "Task", "Resource": resource, "Arguments": {"QueueUrl": "https://q/q", "MessageBody": "any"}}
+    state = {"Type": "Wait"} if field == "Seconds" else task
+
+    ended = cloud.run({"State": {**state, field: seconds, "End": True}})
+
+    assert ended.error == "States.QueryEvaluationError"
+    assert said in ended.cause
+    assert ended.types()[2:] == ["EvaluationFailed", "ExecutionFailed"]

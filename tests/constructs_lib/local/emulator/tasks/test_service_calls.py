@@ -95,3 +95,13 @@ def test_should_name_what_sqs_refuses(cloud: Cloud) -> None:
 
     assert ended.error == "SQS.QueueDoesNotExistException"
     assert "(Service: AmazonSQS; Status Code: 400; Error Code: " in ended.cause
+
+
+def test_should_name_the_error_of_a_function_that_is_not_there_by_its_bare_arn_too(cloud: Cloud) -> None:
+    function = "arn:aws:lambda:us-east-1:111111111111:function:nobodys"
+
+    ended = cloud.run({"Task": {"Type": "Task", "Resource": function, "End": True}})
+
+    assert ended.error == "Lambda.ResourceNotFoundException"
+    assert ended.cause.startswith(f"Function not found: {function} (Service: AWSLambda; Status Code: 404; ")
+    assert ended.types()[-2:] == ["LambdaFunctionFailed", "ExecutionFailed"]
