@@ -26,6 +26,10 @@ from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
 from moto.stepfunctions.parser.asl.component.common.timeouts.heartbeat import HeartbeatSecondsJSONata
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSecondsJSONata
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.max_concurrency import MaxConcurrencyJSONata
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.tolerated_failure import (
+    ToleratedFailureCountStringJSONata,
+)
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.seconds import SecondsJSONata
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.timestamp import Timestamp
 from moto.stepfunctions.parser.asl.eval import states, variable_store
@@ -38,6 +42,8 @@ _KEPT_PER_EXPRESSION = 32
 _KEPT_EXPRESSIONS = 2000
 # The largest number of seconds that a definition may name.
 _MOST_SECONDS = 99_999_999
+# More than a Map Run can have; AWS names no limit.
+_MOST_ITEMS = 100_000_000
 _ERROR_CODE = re.compile(r"[A-Z]\d{4}")
 
 _bindings = threading.local()
@@ -247,21 +253,31 @@ def fail_type(env: Any, expression: str, wanted: str, value: Any) -> NoReturn:
     _fail_expression(env, expression, what)
 
 
-def _whole_seconds(field: str) -> Any:
-    def evaluate_seconds(self: Any, env: Any) -> int:
-        """In the place of moto's methods, which cut a fraction off and fail in Python's own words."""
-        self.string_jsonata.eval(env=env)
-        seconds = env.stack.pop()
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-            fail_type(env, self.string_jsonata.literal_value, "number", seconds)
-        # AWS's words for these two aren't known.
-        if seconds != int(seconds):
-            _fail(env, f"The {field} field cannot be parsed as an integer: {seconds}", field)
-        if not 0 <= seconds <= _MOST_SECONDS:
-            _fail(env, f"{field} must be between 0 and {_MOST_SECONDS} but was: {seconds}", field)
-        return int(seconds)
+def evaluate_number(field: str, string_jsonata: Any, env: Any, most: int, *, whole: bool = True) -> Any:
+    """The number that a field's expression yields: from 0 to `most`, and unless `whole` is false, a whole one.
 
-    return evaluate_seconds
+    Raises:
+        FailureEventException: moto's; it is something else.
+
+    """
+    string_jsonata.eval(env=env)
+    number = env.stack.pop()
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        fail_type(env, string_jsonata.literal_value, "number", number)
+    # AWS's words for these two aren't known.
+    if whole and number != int(number):
+        _fail(env, f"The {field} field cannot be parsed as an integer: {number}", field)
+    if not 0 <= number <= most:
+        _fail(env, f"{field} must be between 0 and {most} but was: {number}", field)
+    return int(number) if whole else float(number)
+
+
+def _evaluating(field: str, most: int) -> Any:
+    def evaluate_field(self: Any, env: Any) -> Any:
+        """In the place of moto's methods, which cut a fraction off and fail in Python's own words, or not at all."""
+        return evaluate_number(field, self.string_jsonata, env, most)
+
+    return evaluate_field
 
 
 def _evaluate_string(self: Any, env: Any) -> None:
@@ -307,9 +323,13 @@ def install() -> None:
     replace(string_expression.StringJSONata, "_eval_body", _evaluate_string)
     replace(string_expression, "validate_jsonata_expression_output", _check_output)
     replace(Timestamp, "_create_failure_event", _refuse_timestamp)
-    replace(SecondsJSONata, "_get_wait_seconds", _whole_seconds("Seconds"))
-    replace(TimeoutSecondsJSONata, "_eval_seconds", _whole_seconds("TimeoutSeconds"))
-    replace(HeartbeatSecondsJSONata, "_eval_seconds", _whole_seconds("HeartbeatSeconds"))
+    replace(SecondsJSONata, "_get_wait_seconds", _evaluating("Seconds", _MOST_SECONDS))
+    replace(TimeoutSecondsJSONata, "_eval_seconds", _evaluating("TimeoutSeconds", _MOST_SECONDS))
+    replace(HeartbeatSecondsJSONata, "_eval_seconds", _evaluating("HeartbeatSeconds", _MOST_SECONDS))
+    # A negative one would let no iteration start, and the map wait for good.
+    replace(MaxConcurrencyJSONata, "_eval_max_concurrency", _evaluating("MaxConcurrency", _MOST_ITEMS))
+    count = _evaluating("ToleratedFailureCount", _MOST_ITEMS)
+    replace(ToleratedFailureCountStringJSONata, "_eval_tolerated_failure_count", count)
     replace(states.States, "to_variable_declarations", _bind_states)
     replace(variable_store.VariableStore, "get_variable_declarations", _bind_variables)
     replace(string_expression, "get_intrinsic_functions_declarations", _no_functions)

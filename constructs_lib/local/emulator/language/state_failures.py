@@ -10,6 +10,7 @@ from moto.stepfunctions.parser.asl.component.common.assign.assign_template_bindi
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.path.items_path import ItemsPath
 from moto.stepfunctions.parser.asl.component.common.payload.payloadvalue.payloadbinding.payload_binding import (
     PayloadBindingStringExpressionSimple,
@@ -63,16 +64,26 @@ def fail_at_run_time(env: Any, cause: str, kind: HistoryEventType = HistoryEvent
     raise FailureEventException(FailureEvent(env, name, kind, details))
 
 
-def _without_event(original: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
+def _without_event(original: Callable[[Any, Any], Any], field: str) -> Callable[[Any, Any], int]:
     """In the place of moto's `_eval_seconds` of a path: ExecutionFailed comes once, at the end, not from the state."""
 
     def evaluate_seconds(self: Any, env: Any) -> int:
         try:
-            return original(self, env)
+            seconds = original(self, env)
         except FailureEventException as error:
             event = error.failure_event
             details = Unlogged(event.event_details)
             raise FailureEventException(FailureEvent(env, event.error_name, event.event_type, details)) from error
+        except (TypeError, ValueError):  # moto's own check of it
+            self.string_sampler.eval(env=env)
+            seconds = env.stack.pop()
+        # Said as of SecondsPath; AWS's words for these fields aren't known.
+        shown = f"{self.string_sampler.literal_value} == {seconds}"
+        if isinstance(seconds, bool) or not isinstance(seconds, int):
+            fail_at_run_time(env, f"The {field} parameter cannot be parsed as a long value: {shown}")
+        if seconds <= 0:
+            fail_at_run_time(env, f"The {field} parameter references a value that isn't positive: {shown}")
+        return seconds
 
     return evaluate_seconds
 
@@ -80,14 +91,20 @@ def _without_event(original: Callable[[Any, Any], int]) -> Callable[[Any, Any], 
 def _make_failure(self: Any, env: Any, *arguments: Any, **named: Any) -> None:
     """In the place of moto's `FailureEvent.__init__`, whose causes name the event before the failure as the entry."""
     _original_make_failure(self, env, *arguments, **named)
+    self.source_event_id = _entry(env, self.state_name)
+
+
+def _entry(env: Any, state_name: str) -> int:
+    """The id of the event by which a state was entered; the last event's when that is unknown."""
     events = env.event_manager._history_event_list
-    event_id = self.source_event_id
+    last: int = env.event_history_context.source_event_id
+    event_id = last
     while 0 < event_id <= len(events):
         event = events[event_id - 1]
-        if event.get("stateEnteredEventDetails", {}).get("name") == self.state_name:
-            self.source_event_id = event_id
-            return
+        if event.get("stateEnteredEventDetails", {}).get("name") == state_name:
+            return event_id
         event_id = event["previousEventId"]
+    return last
 
 
 def _execution_failed(self: Any) -> Any:
@@ -167,6 +184,29 @@ def _naming_its_field(original: Any, name: str) -> Any:
     return evaluate
 
 
+def _place_result(self: Any, env: Any) -> None:
+    """In the place of moto's `ResultPath._eval_body`, which drops a result that has no place in the input.
+
+    The name is documented; the sentence is inferred.
+    """
+    given = env.states.get_input()
+    result = env.stack[-1]
+    path = self.result_path_src
+    try:
+        _original_place_result(self, env)
+        placed = path in (None, "$") or result in [each.value for each in result_path.parse(path).find(env.stack[-1])]
+    except TypeError:  # a text's "field"
+        placed = False
+    if not placed:
+        name = StatesErrorName(typ=StatesErrorNameType.StatesResultPathMatchFailure)
+        cause = (
+            f"An error occurred while executing the state '{env.next_state_name}' (entered at the event id "
+            f"#{_entry(env, env.next_state_name)}). Unable to apply ReferencePath {path} to input {as_json(given)}"
+        )
+        details = Unlogged(executionFailedEventDetails={"error": name.error_name, "cause": cause})
+        raise FailureEventException(FailureEvent(env, name, HistoryEventType.TaskFailed, details))
+
+
 def _evaluate_intrinsic(self: Any, env: Any) -> None:
     """In the place of moto's `StringIntrinsicFunction._eval_body`, which lets Python's own exceptions out.
 
@@ -200,6 +240,7 @@ _original_run_map: Any = StateMap._eval_execution
 _original_evaluate_items_path: Any = ItemsPath._eval_body
 _original_make_failure: Any = FailureEvent.__init__
 _original_execution_failed: Any = FailureEventException.get_execution_failed_event_details
+_original_place_result: Any = result_path.ResultPath._eval_body
 _original_evaluate_intrinsic: Any = StringIntrinsicFunction._eval_body
 
 
@@ -208,7 +249,7 @@ def install() -> None:
     require(WaitFunction, "_get_wait_seconds", "_wait_interval")
     replace(EventManager, "add_event", _unless_unlogged(EventManager.add_event))
     for path in (TimeoutSecondsPath, HeartbeatSecondsPath):
-        replace(path, "_eval_seconds", _without_event(path._eval_seconds))
+        replace(path, "_eval_seconds", _without_event(path._eval_seconds, path.__name__))
     replace(WaitFunction, "_eval_body", _wait)
     replace(StateMap, "_eval_execution", _run_map)
     replace(ItemsPath, "_eval_body", _evaluate_items_path)
@@ -219,4 +260,5 @@ def install() -> None:
         replace(binding, evaluate, _naming_its_field(getattr(binding, evaluate), name))
     replace(FailureEvent, "__init__", _make_failure)
     replace(FailureEventException, "get_execution_failed_event_details", _execution_failed)
+    replace(result_path.ResultPath, "_eval_body", _place_result)
     replace(StringIntrinsicFunction, "_eval_body", _evaluate_intrinsic)

@@ -25,6 +25,7 @@ from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 from constructs_lib.local.emulator.definitions.definition import Template, evaluate_field
 from constructs_lib.local.emulator.execution import Execution, in_context, run_program, running
+from constructs_lib.local.emulator.language.jsonata import evaluate_number
 from constructs_lib.local.emulator.machines import execution_arn
 from constructs_lib.local.emulator.map_runs import failure_threshold, item_batcher, item_reader, result_writer
 from constructs_lib.local.emulator.map_runs.failure_threshold import FailureThreshold
@@ -406,8 +407,8 @@ def _counting(original: Any) -> Any:
 
 def _evaluate_percentage(self: Any, env: Any) -> float:
     """In the place of moto's method, which cuts a percentage's fraction off."""
-    self.string_jsonata.eval(env=env)
-    return float(env.stack.pop())
+    percentage: float = evaluate_number("ToleratedFailurePercentage", self.string_jsonata, env, 100, whole=False)
+    return percentage
 
 
 def install(thread_limit: int) -> None:

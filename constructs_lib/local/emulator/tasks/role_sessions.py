@@ -21,10 +21,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from ministack.core import iam_evaluator, responses
 from ministack.services import sts
+from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEventException
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
+from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
+from constructs_lib.local.emulator.language.state_failures import fail_at_run_time
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
+from constructs_lib.local.emulator.payload import as_json
 from constructs_lib.local.emulator.tasks.task_failure import task_failure
 
 _CONFIG = Config(
@@ -266,7 +270,11 @@ def _task_credentials(self: Any, env: Any) -> TaskCredentials:
     """In the place of moto's `StateTask._eval_state_credentials`."""
     assume = None
     if self.credentials:
-        self.credentials.eval(env=env)
+        try:
+            self.credentials.eval(env=env)
+        except NoSuchJsonPathError as error:
+            cause = f"The JSONPath '{error.json_path}' specified for the field 'RoleArn.$' could not be found in the "
+            fail_at_run_time(env, f"{cause}input '{as_json(error.data)}'", HistoryEventType.TaskFailed)
         assume = env.stack.pop().role_arn
     return TaskCredentials(env.aws_execution_details.session, assume, functools.partial(task_failure, self, env))
 

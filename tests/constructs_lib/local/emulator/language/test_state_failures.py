@@ -202,3 +202,60 @@ def test_should_take_whole_seconds_only_of_an_expression(cloud: Cloud, field: st
     assert ended.error == "States.QueryEvaluationError"
     assert said in ended.cause
     assert ended.types()[2:] == ["EvaluationFailed", "ExecutionFailed"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("MaxConcurrency", "{% -1 %}"),
+        ("MaxConcurrency", "{% 'two' %}"),
+        ("ToleratedFailureCount", "{% 1.5 %}"),
+        ("ToleratedFailurePercentage", "{% 101 %}"),
+    ],
+)
+def test_should_fail_a_map_on_a_number_that_its_field_does_not_take(cloud: Cloud, field: str, value: str) -> None:
+    ended = cloud.run(
+        {"Map": {"Type": "Map", "Items": [1], field: value, "ItemProcessor": DISTRIBUTED_PASS, "End": True}}
+    )
+
+    assert ended.error == "States.QueryEvaluationError"
+    assert field in ended.cause
+    assert ended.types()[-3:] == ["EvaluationFailed", "MapStateFailed", "ExecutionFailed"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "given", "said"),
+    [
+        ({"TimeoutSecondsPath": "$.t"}, {"t": "5"}, "cannot be parsed as a long value: $.t == 5"),
+        ({"TimeoutSecondsPath": "$.t"}, {"t": 0}, "references a value that isn't positive: $.t == 0"),
+        ({"Credentials": {"RoleArn.$": "$.role"}}, {}, "'$.role' specified for the field 'RoleArn.$' could not be"),
+    ],
+)
+def test_should_not_call_with_a_field_of_no_use(cloud: Cloud, fields: Any, given: Any, said: str) -> None:
+    task = {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:111111111111:function:any", **fields, "End": True}
+
+    ended = cloud.run({"Task": task}, given, QueryLanguage="JSONPath")
+
+    assert ended.error == "States.Runtime"
+    assert said in ended.cause
+    assert ended.types() == ["ExecutionStarted", "TaskStateEntered", "ExecutionFailed"]
+
+
+@pytest.mark.parametrize(("given", "path"), [("text", "$.a"), ({"a": "text"}, "$.a.b"), (None, "$.a")])
+def test_should_not_drop_a_result_that_has_no_place_in_the_input(cloud: Cloud, given: Any, path: str) -> None:
+    catch = [{"ErrorEquals": ["States.ResultPathMatchFailure"], "Next": "Caught"}]
+    states: dict[str, Any] = {
+        "Give": {"Type": "Pass", "InputPath": "$.given", "Next": "Task"},
+        "Task": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets", "Parameters": {}, "End": True},
+        "Caught": {"Type": "Pass", "Result": "caught", "End": True},
+    }
+    states["Task"] |= {"ResultPath": path, "Catch": catch}
+
+    assert cloud.run(states, {"given": given}, QueryLanguage="JSONPath").output == "caught"
+
+
+@pytest.mark.parametrize(("given", "after"), [({"x": 1}, {"x": 1, "a": {"b": 9}}), ({"a": {"b": 1}}, {"a": {"b": 9}})])
+def test_should_place_a_result_where_the_path_says(cloud: Cloud, given: Any, after: Any) -> None:
+    states = {"Pass": {"Type": "Pass", "Result": 9, "ResultPath": "$.a.b", "End": True}}
+
+    assert cloud.run(states, given, QueryLanguage="JSONPath").output == after
