@@ -30,11 +30,13 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.max_concurrenc
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.tolerated_failure import (
     ToleratedFailureCountStringJSONata,
 )
+from moto.stepfunctions.parser.asl.component.state.fail.cause_decl import Cause
+from moto.stepfunctions.parser.asl.component.state.fail.error_decl import Error
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.seconds import SecondsJSONata
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.timestamp import Timestamp
 from moto.stepfunctions.parser.asl.eval import states, variable_store
 
-from constructs_lib.local.emulator.language.state_failures import Unlogged
+from constructs_lib.local.emulator.language.state_failures import Unlogged, fail_at_run_time
 from constructs_lib.local.emulator.patches import replace, require
 from constructs_lib.local.emulator.payload import as_json
 
@@ -280,6 +282,21 @@ def _evaluating(field: str, most: int) -> Any:
     return evaluate_field
 
 
+def _evaluating_text(original: Any) -> Any:
+    def evaluate_text(self: Any, env: Any) -> None:
+        """In the place of moto's evaluation of a Fail state's Error or Cause, which takes anything for a string."""
+        original(self, env)
+        text, written = env.stack[-1], self.string_expression
+        if isinstance(text, str):
+            return
+        if isinstance(written, string_expression.StringJSONata):
+            fail_type(env, written.literal_value, "string", text)
+        # AWS's words aren't known.
+        fail_at_run_time(env, f"The {type(self).__name__} field must refer to a string, but was: {as_json(text)}")
+
+    return evaluate_text
+
+
 def _evaluate_string(self: Any, env: Any) -> None:
     """In the place of moto's `StringJSONata._eval_body`: what the engine refuses is `States.QueryEvaluationError`."""
     try:
@@ -326,6 +343,8 @@ def install() -> None:
     replace(SecondsJSONata, "_get_wait_seconds", _evaluating("Seconds", _MOST_SECONDS))
     replace(TimeoutSecondsJSONata, "_eval_seconds", _evaluating("TimeoutSeconds", _MOST_SECONDS))
     replace(HeartbeatSecondsJSONata, "_eval_seconds", _evaluating("HeartbeatSeconds", _MOST_SECONDS))
+    for text in (Error, Cause):
+        replace(text, "_eval_body", _evaluating_text(text._eval_body))
     # A negative one would let no iteration start, and the map wait for good.
     replace(MaxConcurrencyJSONata, "_eval_max_concurrency", _evaluating("MaxConcurrency", _MOST_ITEMS))
     count = _evaluating("ToleratedFailureCount", _MOST_ITEMS)

@@ -259,3 +259,20 @@ def test_should_place_a_result_where_the_path_says(cloud: Cloud, given: Any, aft
     states = {"Pass": {"Type": "Pass", "Result": 9, "ResultPath": "$.a.b", "End": True}}
 
     assert cloud.run(states, given, QueryLanguage="JSONPath").output == after
+
+
+@pytest.mark.parametrize(
+    ("language", "fields", "error"),
+    [
+        ("JSONata", {"Error": "{% 1 %}"}, "States.QueryEvaluationError"),
+        ("JSONata", {"Error": "E", "Cause": "{% {'a': 1} %}"}, "States.QueryEvaluationError"),
+        ("JSONPath", {"ErrorPath": "$.number"}, "States.Runtime"),
+        ("JSONPath", {"Error": "E", "CausePath": "$.number"}, "States.Runtime"),
+    ],
+)
+def test_should_fail_with_a_string_only(cloud: Cloud, language: str, fields: dict[str, str], error: str) -> None:
+    ended = cloud.run({"Fail": {"Type": "Fail", **fields}}, {"number": 1}, QueryLanguage=language)
+
+    assert ended.error == error
+    assert "string" in ended.cause
+    assert ended.types()[-1] == "ExecutionFailed"
