@@ -45,6 +45,7 @@ class StatesApi:
         self._update: Handler = replace(stepfunctions, "_update_state_machine", self.update_state_machine)
         self._describe: Handler = replace(stepfunctions, "_describe_execution", self.describe_execution)
         self._list: Handler = replace(stepfunctions, "_list_executions", self.list_executions)
+        replace(stepfunctions, "_delete_state_machine", self.delete_state_machine)
         replace(stepfunctions, "_start_execution", start_execution)
         replace(stepfunctions, "_start_sync_execution", start_sync_execution)
         replace(stepfunctions, "_describe_state_machine_for_execution", describe_state_machine_for_execution)
@@ -132,6 +133,21 @@ class StatesApi:
         record["events"][-1].setdefault("previousEventId", 0)
         env.set_stop(stop_date=datetime.now(UTC), cause=data.get("cause"), error=data.get("error"))
         return answer
+
+    def delete_state_machine(self, data: dict[str, Any]) -> Response:
+        """DeleteStateMachine: ends what still runs; what ran can be described on. Doing it twice is no error.
+
+        MiniStack forgets the executions at once. AWS terminates them on their next transition:
+        https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
+        """
+        arn = data["stateMachineArn"]
+        check_arn(arn, "stateMachine")
+        stepfunctions._state_machines.pop(arn, None)
+        stepfunctions._tags.pop(arn, None)
+        for record in list(stepfunctions._executions.values()):
+            if record["stateMachineArn"] == arn and record["status"] == "RUNNING" and not record.get("sync"):
+                self.stop_execution({"executionArn": record["executionArn"]})
+        return done({})
 
 
 def start_execution(data: dict[str, Any]) -> Response:
@@ -355,7 +371,7 @@ def _checked(operation: OperationModel, handler: Callable[..., Any]) -> Handler:
 
 def install() -> None:
     """Answer before MiniStack does."""
-    require(stepfunctions, "_executions", "_map_runs", "_run_execution", "_emit_execution_status_event")
+    require(stepfunctions, "_tags", "_executions", "_map_runs", "_run_execution", "_emit_execution_status_event")
     require(Environment, "set_stop")
     StatesApi()
     for name, operation in operations().items():

@@ -434,3 +434,17 @@ def test_should_refuse_of_an_express_machine_what_only_a_standard_one_does(cloud
     assert states.describe_state_machine(stateMachineArn=machine)["type"] == "STANDARD"
     express = express_machine(cloud, ECHO)
     assert refusal(states.update_state_machine, stateMachineArn=express, definition=definition)[0] == code
+
+
+def test_should_end_what_runs_when_its_machine_is_deleted_and_keep_the_records(cloud: Cloud) -> None:
+    states = cloud.client("stepfunctions")
+    machine = cloud.machine({"Wait": {"Type": "Wait", "Seconds": "{% $states.input.seconds %}", "End": True}})
+    ended = cloud.wait(cloud.start(machine, {"seconds": 0}))
+    running = cloud.start(machine, {"seconds": 60})
+
+    for _ in range(2):
+        states.delete_state_machine(stateMachineArn=machine)
+
+    assert refusal(states.start_execution, stateMachineArn=machine)[0] == "StateMachineDoesNotExist"
+    assert cloud.wait(running).status == "ABORTED"
+    assert states.describe_execution(executionArn=ended.arn)["status"] == "SUCCEEDED"
