@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is about to let go of the lock here."""
+    monkeypatch.setattr(record, "_PATIENCE", 0.1)
+
+
+@pytest.fixture(autouse=True)
 def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from tests.constructs_lib.testing.conftest import Project
 
+# Most of it runs pytest in a process of its own, a second each time: with the tests of the embedded AWS.
+pytestmark = pytest.mark.local
+
 USES_IT = "def test_it(local_app):\n    pass\n"
 HEAVY = ("jsii", "aws_cdk", "constructs", "ministack", "moto", "boto3", "botocore", "rich", "constructs_lib.local")
 
