@@ -89,7 +89,6 @@ def _install(settings: Settings) -> None:
         json_path,
         jsonata,
         limits,
-        shortcuts,
         state_failures,
         variables,
     )
@@ -130,7 +129,6 @@ def _install(settings: Settings) -> None:
     faults.install()
     limits.install()
     iterations.install()
-    shortcuts.install()
     machines.install()
     execution_log.install()
     api.install()

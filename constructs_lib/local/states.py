@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 # What no Retry's or Catch's wildcard covers: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 _NEVER_ALL = frozenset({"States.DataLimitExceeded", "States.Runtime"})
@@ -98,16 +98,17 @@ def next_delay(state: Mapping[str, Any], errors: Sequence[str | None]) -> Delay 
 
 def catches(state: Mapping[str, Any], error: str | None) -> bool:
     """Whether the state's Catch takes the error."""
-    return any(_takes(catcher["ErrorEquals"], error) for catcher in state.get("Catch", []))
+    return any(takes(catcher["ErrorEquals"], error) for catcher in state.get("Catch", []))
 
 
 def _rule(state: Mapping[str, Any], error: str | None) -> Mapping[str, Any] | None:
     """The first rule of the state's Retry that takes the error."""
     rules: list[Mapping[str, Any]] = state.get("Retry", [])
-    return next((rule for rule in rules if _takes(rule["ErrorEquals"], error)), None)
+    return next((rule for rule in rules if takes(rule["ErrorEquals"], error)), None)
 
 
-def _takes(names: Sequence[str], error: str | None) -> bool:
+def takes(names: Collection[str], error: str | None) -> bool:
+    """Whether an ErrorEquals of these names matches the error; wildcards match what AWS's do."""
     if error in names:
         return True
     if error in _NEVER_ALL:

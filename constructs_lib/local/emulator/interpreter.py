@@ -31,6 +31,7 @@ from constructs_lib.local.emulator.language.interruptions import pause
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
 from constructs_lib.local.emulator.tasks import activities, nested_executions, waiting_tasks
 from constructs_lib.local.emulator.tasks.role_sessions import ClientFactory, RoleSession
+from constructs_lib.local.states import takes
 
 _log = logging.getLogger(__name__)
 
@@ -87,22 +88,12 @@ def _retry(self: Any, env: Any) -> None:
     env.stack.append(RetrierOutcome.Executed)
 
 
-# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
-_NOT_IN_ALL = frozenset({"States.DataLimitExceeded", "States.Runtime"})
-_NOT_IN_TASK_FAILED = _NOT_IN_ALL | {"States.Timeout"}
-
-
 def _matches(self: Any, env: Any) -> None:
     """In the place of moto's `ErrorEqualsDecl._eval_body`, whose wildcards match what AWS's don't."""
     reported = env.stack.pop()
-    name = reported.error_name
     listed = {error.error_name for error in self.error_names}
-    env.stack.append(
-        name in listed
-        or not listed.isdisjoint(getattr(reported, "aliases", ()))
-        or ("States.ALL" in listed and name not in _NOT_IN_ALL)
-        or ("States.TaskFailed" in listed and name not in _NOT_IN_TASK_FAILED)
-    )
+    aliases = getattr(reported, "aliases", ())
+    env.stack.append(takes(listed, reported.error_name) or not listed.isdisjoint(aliases))
 
 
 def _seconds_until(self: Any, env: Any) -> float:

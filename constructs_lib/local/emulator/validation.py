@@ -7,11 +7,11 @@ import json
 import re
 from typing import Any
 
-import botocore.session
 from botocore.model import OperationModel, Shape
 
 from constructs_lib.local.emulator.answers import RequestError
 from constructs_lib.local.emulator.payload import MAX_PAYLOAD_BYTES
+from constructs_lib.local.emulator.service_models import service_model
 
 # AWS lists these values in an order of its own.
 _ENUM_ORDER = {"ExecutionStatus": ("SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING")}
@@ -21,7 +21,7 @@ _ILLEGAL_IN_NAME = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]
 
 def operations() -> dict[str, OperationModel]:
     """Step Functions' operations by name, as botocore describes them."""
-    model = botocore.session.get_session().get_service_model("stepfunctions")
+    model = service_model("stepfunctions")
     return {name: model.operation_model(name) for name in model.operation_names}
 
 

@@ -19,6 +19,7 @@ from constructs_lib.local.emulator.definitions.values import (
     string,
     template,
 )
+from constructs_lib.local.emulator.payload import MAX_PAYLOAD_BYTES
 
 # What the reader and the writer of map_runs/ know.
 DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
@@ -28,7 +29,6 @@ LIST_OBJECTS = "arn:aws:states:::s3:listObjectsV2"
 PUT_OBJECT = "arn:aws:states:::s3:putObject"
 
 LONGEST_LABEL = 40
-_LARGEST_INPUT = 262_144
 _DISTRIBUTED_ONLY = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")
 # https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html, Label
 _NOT_IN_LABEL = re.compile(r"""[\s?*<>{}\[\]"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]""")
@@ -137,7 +137,7 @@ ITEM_BATCHER = Schema(
     {
         "MaxItemsPerBatch": integer(1),
         "MaxItemsPerBatchPath": OnlyIn(JSONPATH, reference_path),
-        "MaxInputBytesPerBatch": integer(1, _LARGEST_INPUT),
+        "MaxInputBytesPerBatch": integer(1, MAX_PAYLOAD_BYTES),
         "MaxInputBytesPerBatchPath": OnlyIn(JSONPATH, reference_path),
         "BatchInput": template,
     },

@@ -8,9 +8,8 @@ https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html
 import functools
 import re
 from dataclasses import dataclass
-from typing import Any
 
-import botocore.session
+from constructs_lib.local.emulator.service_models import service_model, session
 
 _SYNC, _SYNC_2, _TOKEN = "sync", "sync:2", "waitForTaskToken"
 
@@ -75,7 +74,7 @@ _NAMES = {
 @functools.cache
 def botocore_names() -> dict[str, str]:
     """The name in botocore of each service by its name in an AWS SDK integration (`cloudwatchlogs`: `logs`)."""
-    regular = {name.replace("-", ""): name for name in _session().get_available_services()}
+    regular = {name.replace("-", ""): name for name in session().get_available_services()}
     other = set(_NAMES.values())
     return {key: name for key, name in regular.items() if name not in other} | _NAMES
 
@@ -151,7 +150,7 @@ def _sdk_problem(resource: str, service: str, action: str, pattern: str | None) 
     name = botocore_names().get(service)
     if name is None or pattern not in (None, _TOKEN):
         return _unknown(resource)
-    model = _model(name)
+    model = service_model(name)
     if action not in _actions(name):
         return _unknown(resource)
     if not {name, model.endpoint_prefix, model.signing_name} & _served():
@@ -160,18 +159,8 @@ def _sdk_problem(resource: str, service: str, action: str, pattern: str | None) 
 
 
 @functools.cache
-def _session() -> Any:
-    return botocore.session.get_session()
-
-
-@functools.cache
-def _model(name: str) -> Any:
-    return _session().get_service_model(name)
-
-
-@functools.cache
 def _actions(name: str) -> frozenset[str]:
-    return frozenset(operation[0].lower() + operation[1:] for operation in _model(name).operation_names)
+    return frozenset(operation[0].lower() + operation[1:] for operation in service_model(name).operation_names)
 
 
 @functools.cache

@@ -64,6 +64,18 @@ def fail_at_run_time(env: Any, cause: str, kind: HistoryEventType = HistoryEvent
     raise FailureEventException(FailureEvent(env, name, kind, details))
 
 
+def _unlogged(env: Any, event: Any) -> FailureEventException:
+    """The same failure, with no event of its own."""
+    return FailureEventException(FailureEvent(env, event.error_name, event.event_type, Unlogged(event.event_details)))
+
+
+def _at_state(env: Any, cause: str) -> str:
+    """A cause as AWS writes it: where it was in front."""
+    name = env.next_state_name
+    entry = _entry(env, name)
+    return f"An error occurred while executing the state '{name}' (entered at the event id #{entry}). {cause}"
+
+
 def _without_event(original: Callable[[Any, Any], Any], field: str) -> Callable[[Any, Any], int]:
     """In the place of moto's `_eval_seconds` of a path: ExecutionFailed comes once, at the end, not from the state."""
 
@@ -71,9 +83,7 @@ def _without_event(original: Callable[[Any, Any], Any], field: str) -> Callable[
         try:
             seconds = original(self, env)
         except FailureEventException as error:
-            event = error.failure_event
-            details = Unlogged(event.event_details)
-            raise FailureEventException(FailureEvent(env, event.error_name, event.event_type, details)) from error
+            raise _unlogged(env, error.failure_event) from error
         except (TypeError, ValueError):  # moto's own check of it
             self.string_sampler.eval(env=env)
             seconds = env.stack.pop()
@@ -178,8 +188,7 @@ def _naming_its_field(original: Any, name: str) -> Any:
             event = error.failure_event
             if event.event_type != HistoryEventType.TaskFailed:
                 raise
-            details = Unlogged(event.event_details)
-            raise FailureEventException(FailureEvent(env, event.error_name, event.event_type, details)) from error
+            raise _unlogged(env, event) from error
 
     return evaluate
 
@@ -199,10 +208,7 @@ def _place_result(self: Any, env: Any) -> None:
         placed = False
     if not placed:
         name = StatesErrorName(typ=StatesErrorNameType.StatesResultPathMatchFailure)
-        cause = (
-            f"An error occurred while executing the state '{env.next_state_name}' (entered at the event id "
-            f"#{_entry(env, env.next_state_name)}). Unable to apply ReferencePath {path} to input {as_json(given)}"
-        )
+        cause = _at_state(env, f"Unable to apply ReferencePath {path} to input {as_json(given)}")
         details = Unlogged(executionFailedEventDetails={"error": name.error_name, "cause": cause})
         raise FailureEventException(FailureEvent(env, name, HistoryEventType.TaskFailed, details))
 
@@ -227,11 +233,8 @@ def _evaluate_intrinsic(self: Any, env: Any) -> None:
     except Exception as error:
         # Whatever a function raises is the failure of it.
         name = StatesErrorName(typ=StatesErrorNameType.StatesIntrinsicFailure)
-        cause = (
-            f"An error occurred while executing the state '{env.next_state_name}' (entered at the event id "
-            f"#{env.event_history_context.source_event_id}). "
-            f"The function '{self.intrinsic_function_derivation}' had the following error: {error}"
-        )
+        function = self.intrinsic_function_derivation
+        cause = _at_state(env, f"The function '{function}' had the following error: {error}")
         details = Unlogged(executionFailedEventDetails={"error": name.error_name, "cause": cause})
         raise FailureEventException(FailureEvent(env, name, HistoryEventType.ExecutionFailed, details)) from error
 

@@ -10,18 +10,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from ministack.services import bedrock_runtime
-from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
-from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
-from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_factory
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
     StateTaskServiceCallback,
 )
-from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
 from constructs_lib.local.bedrock_replies import ERROR_STATUSES, MADE_UP, Replies, prompt_of
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
 from constructs_lib.local.emulator.tasks.role_sessions import client_for
+from constructs_lib.local.emulator.tasks.task_failure import service_failure
 from constructs_lib.local.errors import UsageError
 
 
@@ -104,19 +101,7 @@ class InvokeModelTask(StateTaskServiceCallback):  # type: ignore[misc] # moto ha
         found, answer = ex.response["Error"], ex.response["ResponseMetadata"]
         name = f"Bedrock.{found['Code']}"
         details = f"Service: Bedrock, Status Code: {answer['HTTPStatusCode']}, Request ID: {answer['RequestId']}"
-        return FailureEvent(
-            env=env,
-            error_name=CustomErrorName(name),
-            event_type=HistoryEventType.TaskFailed,
-            event_details=EventDetails(
-                taskFailedEventDetails=TaskFailedEventDetails(
-                    error=name,
-                    cause=f"{found['Message']} ({details})",
-                    resource=self._get_sfn_resource(),
-                    resourceType=self._get_sfn_resource_type(),
-                )
-            ),
-        )
+        return service_failure(self, env, name, f"{found['Message']} ({details})")
 
     def _eval_service_task(
         self, env: Any, resource_runtime_part: Any, normalised_parameters: Any, state_credentials: Any

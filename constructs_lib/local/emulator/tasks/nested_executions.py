@@ -7,6 +7,7 @@ and goes on when the permission is there.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +22,7 @@ from moto.utilities.collections import select_from_typed_dict
 from constructs_lib.local.emulator.patches import replace, require
 from constructs_lib.local.emulator.tasks.role_sessions import AccessDeniedError, AssumeRoleError, TaskCredentials, check
 from constructs_lib.local.emulator.tasks.task_failure import task_failure
+from constructs_lib.local.states import all_states
 
 _RULE = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
 _RULE_ACTIONS = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
@@ -114,7 +116,8 @@ def managed_rule_refusal(data: dict[str, Any], state_machine_arn: str) -> str | 
 
     """
     wanted = {**(stepfunctions._state_machines.get(state_machine_arn) or {}), **data}
-    if not all("Credentials" in state for state in _waiting_states(json.loads(wanted.get("definition", "{}")))):
+    states = all_states(json.loads(wanted["definition"]))
+    if any(_waits(state.fields) and "Credentials" not in state.fields for state in states):
         _, _, _, region, account, *_ = state_machine_arn.split(":")
         rule = f"arn:aws:events:{region}:{account}:rule/{_RULE}"
         try:
@@ -125,14 +128,9 @@ def managed_rule_refusal(data: dict[str, Any], state_machine_arn: str) -> str | 
     return None
 
 
-def _waiting_states(machine: dict[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for state in machine.get("States", {}).values():
-        if str(state.get("Resource", "")).endswith((":states:startExecution.sync", ":states:startExecution.sync:2")):
-            found.append(state)
-        inner = [*state.get("Branches", []), state.get("ItemProcessor"), state.get("Iterator")]
-        found += [waiting for each in inner if each for waiting in _waiting_states(each)]
-    return found
+def _waits(state: Mapping[str, Any]) -> bool:
+    resource = str(state.get("Resource", ""))
+    return resource.endswith((":states:startExecution.sync", ":states:startExecution.sync:2"))
 
 
 def install() -> None:

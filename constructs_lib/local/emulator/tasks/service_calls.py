@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import botocore.session
+import botocore.exceptions
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
@@ -35,16 +35,16 @@ from moto.stepfunctions.parser.utils import camel_to_snake_case
 
 from constructs_lib.local.emulator.definitions.task_resources import botocore_names
 from constructs_lib.local.emulator.patches import replace, require
+from constructs_lib.local.emulator.service_models import service_model
 from constructs_lib.local.emulator.tasks.sdk_results import as_json
-
-_models = botocore.session.get_session()
+from constructs_lib.local.emulator.tasks.task_failure import service_failure
 
 
 @functools.cache
 def operation(service: str, action: str) -> Any:
     """The model of an operation by its name in Python; None when botocore has no such service or operation."""
     try:
-        model = _models.get_service_model(service)
+        model = service_model(service)
     except botocore.exceptions.UnknownServiceError:
         return None
     for name in model.operation_names:
@@ -120,7 +120,7 @@ def _dynamodb_error_cause(client_error: ClientError) -> tuple[str, str]:
 
 @functools.cache
 def _modelled_errors(service: str) -> frozenset[str]:
-    return frozenset(shape.name for shape in _models.get_service_model(service).error_shapes)
+    return frozenset(shape.name for shape in service_model(service).error_shapes)
 
 
 def _send_to_queue(
@@ -133,18 +133,8 @@ def _send_to_queue(
     host = urlsplit(str(normalised_parameters.get("QueueUrl", ""))).hostname
     if host is not None and "." not in host and host != "localhost":
         cause = f"Unable to execute HTTP request: {host}: Name or service not known"
-        raise FailureEventException(_task_failure(self, env, "SQS.SdkClientException", cause))
+        raise FailureEventException(service_failure(self, env, "SQS.SdkClientException", cause))
     _original_send_to_queue(self, env, resource_runtime_part, normalised_parameters, state_credentials)
-
-
-def _task_failure(task: Any, env: Any, error: str, cause: str) -> Any:
-    details = {
-        "error": error,
-        "cause": cause,
-        "resource": task._get_sfn_resource(),
-        "resourceType": task._get_sfn_resource_type(),
-    }
-    return FailureEvent(env, CustomErrorName(error), HistoryEventType.TaskFailed, {"taskFailedEventDetails": details})
 
 
 def _sqs_failure(self: Any, env: Any, ex: Exception) -> Any:
@@ -161,7 +151,7 @@ def _sqs_failure(self: Any, env: Any, ex: Exception) -> Any:
         f"{ex.response['Error']['Message']} (Service: AmazonSQS; Status Code: {metadata['HTTPStatusCode']}; "
         f"Error Code: {ex.response['Error']['Code']}; Request ID: {metadata['RequestId']}; Proxy: null)"
     )
-    return _task_failure(self, env, error, cause)
+    return service_failure(self, env, error, cause)
 
 
 def _sdk_service(self: Any, boto_service_name: str | None = None) -> str:
@@ -196,7 +186,7 @@ def _java_exception(shape: str) -> str:
 @functools.cache
 def _service_error_name(service_name: str) -> str:
     """In the place of moto's, which knows two services: the name of the Java SDK's client (`DynamoDb`, `Sfn`)."""
-    model = _models.get_service_model(botocore_names().get(service_name, service_name))
+    model = service_model(botocore_names().get(service_name, service_name))
     name = _java_name(model.metadata.get("serviceId", service_name))
     return name.removeprefix("Amazon").removeprefix("Aws").removesuffix("Service")
 
