@@ -11,8 +11,6 @@ import itertools
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from constructs_lib.assembly import Assembly, NotAnAssembly, Stack
 from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION, Endpoint
 from constructs_lib.local.errors import LocalCloudError, UsageError
+from constructs_lib.local.tools import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -91,36 +90,23 @@ class Deployer:
         return wanted
 
     def _run(self, command: list[str], account: str, on_line: Callable[[str], None] | None) -> None:
-        """Run the CLI to its end, in a process group of its own so that Ctrl-C leaves nothing of it behind."""
-        process = subprocess.Popen(
-            [*command, *_QUIET_OPTIONS],
-            cwd=self._home,  # no cdk.json there
-            env=_cli_environment(self._endpoint, self._home, account),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
+        """Run the CLI to its end, with all that it prints in the log."""
         relevant: deque[str] = deque(maxlen=_SHOWN_LINES)
         last: deque[str] = deque(maxlen=_SHOWN_LINES)
-        try:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            with process.stdout, self._log.open("a", encoding="utf-8") as log:
-                for line in map(str.rstrip, process.stdout):
-                    log.write(line + "\n")
-                    if line:
-                        last.append(line)
-                        if _FAILURE.search(line):
-                            relevant.append(line)
-                        if on_line is not None:
-                            on_line(line)
-            code = process.wait()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
+        with self._log.open("a", encoding="utf-8") as log:
+
+            def take(line: str) -> None:
+                log.write(line + "\n")
+                if line:
+                    last.append(line)
+                    if _FAILURE.search(line):
+                        relevant.append(line)
+                    if on_line is not None:
+                        on_line(line)
+
+            # There is no cdk.json in the home.
+            environment = _cli_environment(self._endpoint, self._home, account)
+            code = run_tool([*command, *_QUIET_OPTIONS], self._home, environment, take)
         if code != 0:
             what = " ".join(["cdk", *command[1:2]])
             raise LocalCloudError(f"`{what}` ended with exit code {code}.", tuple(relevant or last))

@@ -43,7 +43,7 @@ class CompletedExecution(ExecutionResult):
         Those of an inline Map's iterations and of a Parallel's branches are among them, those of a Distributed Map's
         child executions aren't: see `children`.
         """
-        return tuple(_entered(event) for event in self.events if "stateEnteredEventDetails" in event)
+        return _states(self.events)
 
     def attempts(self, state: str) -> int:
         """Return how many times the Task state called what it calls, retries and all iterations of a Map included.
@@ -85,6 +85,10 @@ def _events(client: Any, arn: str) -> tuple[dict[str, Any], ...]:
     return tuple(event for page in pages for event in page["events"])
 
 
+def _states(events: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
+    return tuple(_entered(event) for event in events if "stateEnteredEventDetails" in event)
+
+
 def completed(client: Any, described: dict[str, Any], *, has_history: bool = True) -> CompletedExecution:
     """Return what DescribeExecution or StartSyncExecution says of an execution that is over."""
     output = described.get("output")
@@ -114,8 +118,7 @@ class RunningExecution:
     @property
     def states(self) -> tuple[str, ...]:
         """The names of the states that were entered so far; see `CompletedExecution.states`."""
-        events = _events(self._client, self.execution_arn)
-        return tuple(_entered(event) for event in events if "stateEnteredEventDetails" in event)
+        return _states(_events(self._client, self.execution_arn))
 
     def wait(self, timeout: float = DEFAULT_TIMEOUT) -> CompletedExecution:
         """Wait until it is over, and return how it ended, failed or not.

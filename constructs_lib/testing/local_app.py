@@ -42,10 +42,14 @@ class Deployment:
             self._clients[key] = self.cloud.client(service, account=account, region=region)
         return self._clients[key]
 
-    def states_client(self, state_machine_arn: str) -> Any:
-        """Return the Step Functions client of a machine's account and Region."""
-        _, _, _, region, account, *_ = state_machine_arn.split(":")
-        return self.client("stepfunctions", account, region)
+    def client_at(self, service: str, arn: str) -> Any:
+        """Return the client of the account and Region of what `arn` names."""
+        _, _, _, region, account, *_ = arn.split(":")
+        return self.client(service, account, region)
+
+    def states_client(self, arn: str) -> Any:
+        """Return the Step Functions client of the account and Region of a machine or an execution."""
+        return self.client_at("stepfunctions", arn)
 
     def describe(self, state_machine_arn: str) -> dict[str, Any]:
         """Return what DescribeStateMachine says."""
@@ -272,13 +276,9 @@ class LocalApp:
                 yield f"  {execution.error}: {execution.cause}"
             return
         yield f"  {' → '.join(execution.states)}"
-
-        def client(service: str, arn: str) -> Any:
-            _, _, _, region, account, *_ = arn.split(":")
-            return self._deployment.client(service, account, region)
-
         arn = execution.execution_arn
-        found = failure.find(client, arn, Timeline(History(client("stepfunctions", arn), arn).new()))
+        timeline = Timeline(History(self._deployment.states_client(arn), arn).new())
+        found = failure.find(self._deployment.client_at, arn, timeline)
         if found is not None and execution.status == "FAILED":
             yield from (f"  {line}" for line in found.lines())
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import signal
-import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from constructs_lib.local.deploy import find_cdk
 from constructs_lib.local.errors import LocalCloudError, UsageError
+from constructs_lib.local.tools import run_tool
 
 if TYPE_CHECKING:
     from constructs_lib.local.endpoint import Endpoint
@@ -76,27 +76,11 @@ def _refuse_what_is_no_command(text: str, path: Path) -> None:
 
 
 def _run(command: list[str], folder: Path, endpoint: Endpoint, home: Path) -> None:
-    """Run the CLI to its end, in a process group of its own so that Ctrl-C leaves nothing of it behind."""
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=_environment(endpoint, home),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    )
-    try:
-        printed, _ = process.communicate()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
-    if process.returncode != 0:
-        lines = tuple(line for line in printed.splitlines() if line.strip())
-        raise LocalCloudError(f"`cdk synth` in {str(folder)!r} failed.", lines[-_SHOWN_LINES:])
+    """Run the CLI to its end."""
+    last: deque[str] = deque(maxlen=_SHOWN_LINES)
+    code = run_tool(command, folder, _environment(endpoint, home), lambda line: last.append(line) if line else None)
+    if code != 0:
+        raise LocalCloudError(f"`cdk synth` in {str(folder)!r} failed.", tuple(last))
 
 
 def _environment(endpoint: Endpoint, home: Path) -> dict[str, str]:

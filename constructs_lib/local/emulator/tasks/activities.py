@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING, Any
 from ministack.services import stepfunctions
 from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
-from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
-from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_activitiy import StateTaskActivity
 from moto.stepfunctions.parser.asl.eval.callback.callback import HeartbeatTimeoutError
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from constructs_lib.local.emulator.answers import Handler, Response, done, refused
-from constructs_lib.local.emulator.language.state_failures import Unlogged
+from constructs_lib.local.emulator.language.state_failures import fail_at_run_time
 from constructs_lib.local.emulator.patches import replace, require
 from constructs_lib.local.emulator.tasks.task_tokens import Task
 from constructs_lib.local.emulator.tasks.waiting_tasks import HeartbeatTimeout, answered, heartbeat_seconds
@@ -120,7 +118,7 @@ def _run_activity(self: Any, env: Any) -> None:
     arn: str = self.resource.resource_arn
     _, _, _, region, account, *_ = arn.split(":")
     if not stepfunctions._activities.contains_scoped(account, region, arn):
-        raise _no_activity(env, arn)
+        fail_at_run_time(env, f"The activity {arn} does not exist.")
     heartbeat = heartbeat_seconds(self, env)
     scheduled = {"resource": arn, "input": input_text, "inputDetails": {"truncated": False}}
     if not self.timeout.is_default_value():
@@ -155,19 +153,6 @@ def _outcome(env: Any, arn: str, task: ActivityTask, heartbeat: float | None) ->
 
 def _add_event(env: Any, kind: HistoryEventType, **details: dict[str, Any]) -> None:
     env.event_manager.add_event(context=env.event_history_context, event_type=kind, event_details=details)
-
-
-def _no_activity(env: Any, arn: str) -> FailureEventException:
-    runtime = StatesErrorNameType.StatesRuntime
-    details = {"error": runtime.to_name(), "cause": f"The activity {arn} does not exist."}
-    return FailureEventException(
-        FailureEvent(
-            env=env,
-            error_name=StatesErrorName(typ=runtime),
-            event_type=HistoryEventType.ExecutionFailed,
-            event_details=Unlogged(executionFailedEventDetails=details),
-        )
-    )
 
 
 def _from_error(self: Any, env: Any, ex: Exception) -> FailureEvent:
