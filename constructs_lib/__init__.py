@@ -9,6 +9,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from constructs_lib.alerts import AlarmTopic, ExecutionAlarms
+    from constructs_lib.cross_account import (
+        NESTED_WORKFLOW_RETRIES,
+        CallbackRole,
+        ChildFailure,
+        ChildWorkflow,
+        NestedExpressWorkflow,
+        NestedWorkflow,
+        NestedWorkflowWithCallback,
+        ReportedWork,
+        ReportHeartbeat,
+        TargetRole,
+        WorkflowIdentity,
+        WorkflowRole,
+    )
     from constructs_lib.distributed_map import S3DistributedMap
     from constructs_lib.object_source import KeyExpression, ObjectSource
     from constructs_lib.retries import LAMBDA_RETRIES, RetryPolicy, RetryRule
@@ -16,30 +30,54 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAMBDA_RETRIES",
+    "NESTED_WORKFLOW_RETRIES",
     "AlarmTopic",
+    "CallbackRole",
+    "ChildFailure",
+    "ChildWorkflow",
     "ExecutionAlarms",
     "GsodSource",
     "KeyExpression",
+    "NestedExpressWorkflow",
+    "NestedWorkflow",
+    "NestedWorkflowWithCallback",
     "ObjectSource",
+    "ReportHeartbeat",
+    "ReportedWork",
     "RetryPolicy",
     "RetryRule",
     "S3DistributedMap",
+    "TargetRole",
     "Unit",
     "WindSpeedWorkflow",
+    "WorkflowIdentity",
+    "WorkflowRole",
 ]
 
 _MODULES = {
     "LAMBDA_RETRIES": "retries",
+    "NESTED_WORKFLOW_RETRIES": "cross_account",
     "AlarmTopic": "alerts",
+    "CallbackRole": "cross_account",
+    "ChildFailure": "cross_account",
+    "ChildWorkflow": "cross_account",
     "ExecutionAlarms": "alerts",
     "GsodSource": "wind_speed",
     "KeyExpression": "object_source",
+    "NestedExpressWorkflow": "cross_account",
+    "NestedWorkflow": "cross_account",
+    "NestedWorkflowWithCallback": "cross_account",
     "ObjectSource": "object_source",
+    "ReportHeartbeat": "cross_account",
+    "ReportedWork": "cross_account",
     "RetryPolicy": "retries",
     "RetryRule": "retries",
     "S3DistributedMap": "distributed_map",
+    "TargetRole": "cross_account",
     "Unit": "wind_speed",
     "WindSpeedWorkflow": "wind_speed",
+    "WorkflowIdentity": "cross_account",
+    "WorkflowRole": "cross_account",
 }
 
 

@@ -19,6 +19,7 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from constructs_lib._checks import check_bucket, check_integer, check_kind, check_percentage, usage_error
 from constructs_lib._lambda_task import LambdaTask, jsonata
+from constructs_lib._nested_task import state_with_credentials
 from constructs_lib._query_language import jsonpath_in_chain, jsonpath_in_processor
 from constructs_lib.object_source import KeyExpression, ObjectSource, key_pattern, key_statements, key_value
 from constructs_lib.retries import EXPRESS_SECONDS, LAMBDA_RETRIES, RetryPolicy
@@ -178,6 +179,7 @@ class S3DistributedMap(sfn.StateMachineFragment):
             self._warn_of_long_retries(processor, retries)
         self._map.item_processor(self._states(f"{construct_id}{_PROCESS}", processor, retries))
         self._refuse_jsonpath("processor", jsonpath_in_processor(self._map))
+        self._refuse_credentials()
 
         self._end_states: list[sfn.INextable] = list(self._map.end_states)
         if reducer is not None:
@@ -273,6 +275,18 @@ class S3DistributedMap(sfn.StateMachineFragment):
             raise ValueError(
                 f"{self.node.path}: {argument} has {found}; allowed: JSONata states. Make each state, nested ones too, "
                 "by its class's .jsonata(…), such as sfn.Pass.jsonata(…)."
+            )
+
+    def _refuse_credentials(self) -> None:
+        rendered: Mapping[str, Any] = self._map.to_state_json(sfn.QueryLanguage.JSONATA)
+        found = state_with_credentials(rendered["ItemProcessor"]["States"])
+        if found is not None:
+            raise usage_error(
+                self,
+                "processor",
+                f"a chain whose state {found!r} assumes a role of another account",
+                allowed="states without Credentials: the external id of a map's child is nowhere documented",
+                fix="Run the other account's workflow before or after the map.",
             )
 
     def _checked_label(self, label: str | None, construct_id: str) -> str:

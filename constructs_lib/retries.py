@@ -118,7 +118,7 @@ class RetryPolicy:
                 "RetryPolicy: States.ALL stands before or beside another error; allowed: alone, as the last rule."
             )
 
-    def add_to(self, state: sfn.TaskStateBase) -> None:
+    def add_to(self, state: sfn.TaskStateBase | sfn.CustomState) -> None:
         """Give `state` these retries. A LambdaInvoke needs `retry_on_service_exceptions=False`, or it has CDK's too."""
         for rule in self.rules:
             props = rule.props()

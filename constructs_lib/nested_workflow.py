@@ -1,0 +1,517 @@
+"""The states of a parent that run a child state machine and wait for it, and those of a child that reports to it.
+
+All of them JSONata, with a timeout and with retries of throttled calls. Where the child is, in this account or in
+another, is `ChildWorkflow`'s to say; through which role, `cross_account`'s. Times are `Duration`s. The integration:
+https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from constructs_lib._checks import check_kind, is_list, usage_error
+from constructs_lib._lambda_task import jsonata
+from constructs_lib._nested_task import NestedTask, check_timeout
+from constructs_lib._workflow_identity import (
+    ChildWorkflow,
+    WorkflowIdentity,
+    check_role_name,
+    default_role_name,
+    role_arn,
+)
+from constructs_lib.retries import EXPRESS_SECONDS, RetryPolicy, RetryRule
+
+NESTED_WORKFLOW_RETRIES = RetryPolicy(
+    (
+        # A refused call started nothing. The documentation has the first name only, the others are the API's as Step
+        # Functions writes them: https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+        RetryRule(
+            errors=(
+                "StepFunctions.ExecutionLimitExceeded",
+                "StepFunctions.ExecutionLimitExceededException",
+                "StepFunctions.ThrottlingException",
+                "Sfn.ExecutionLimitExceededException",
+                "Sfn.ThrottlingException",
+            ),
+            max_attempts=10,
+            attempt_seconds=0,
+        ),
+        RetryRule(
+            errors=("StepFunctions.SdkClientException", "Sfn.SdkClientException"), max_attempts=5, attempt_seconds=0
+        ),
+    )
+)
+"""The retries of every state here: of calls that are throttled or get no answer, never of a child that failed."""
+
+_ONE_HOUR = Duration.hours(1)
+_YEAR_SECONDS = 31_536_000
+_FIVE_MINUTES = Duration.minutes(5)
+
+# A closed execution's name can't be used again for 90 days, so each attempt and each redrive has one of its own; the
+# hash keeps those of a loop's rounds and a map's items apart. 50 + 17 characters and two numbers: under 80.
+_EXECUTION_NAME = jsonata(
+    "$substring($states.context.Execution.Name, 0, 50) & '-' & $substring($hash($states.context.Execution.Id & ' ' & "
+    "$states.context.State.Name & ' ' & $states.context.State.EnteredTime & ' ' & $states.context.Map.Item.Index, "
+    "'SHA-256'), 0, 16) & '-' & $states.context.Execution.RedriveCount & '-' & $states.context.State.RetryCount"
+)
+# By this name the console links the child to its parent.
+_STARTED_BY = {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "$states.context.Execution.Id"}
+_TASK_TOKEN = {"TaskToken": "$states.context.Task.Token"}
+_MANAGED_RULE = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
+
+
+class NestedWorkflow(NestedTask):
+    """A state that starts a child, in this account or in another, and waits for it: `startExecution.sync:2`, JSONata.
+
+    Across accounts Step Functions polls, every minute at first; the parent's role gets `sts:AssumeRole` on the target
+    role, and nothing else for this state. In one account EventBridge tells it: the role gets the permissions on the
+    child, and on the managed rule. A child that fails fails the state with `States.TaskFailed`; its own error and cause
+    are in the Cause, where `ChildFailure` finds them.
+
+    Example:
+        classify = NestedWorkflow(
+            self,
+            "Classify review",
+            child=ChildWorkflow.in_account(account="222222222222", state_machine_name="review-classifier"),
+            timeout=Duration.minutes(15),
+        )
+        classify.add_catch(ChildFailure(self, "Not classified"))
+
+    Args:
+        scope: The construct that this one belongs to.
+        construct_id: Unique in `scope`; the state's name.
+        child: Where the child is.
+        input: The child's input, JSONata in its values. Omitted: the state's input, which must be an object. Either way
+            `AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID` is added.
+        timeout: Of the state, the wait included; the child is stopped then. One year at most.
+        retry_policy: For calls that fail. Retrying `States.TaskFailed` starts the child again, by another name.
+        outputs: The state's output, JSONata. Omitted: the child's output.
+        assign: Variables, JSONata in their values. Omitted: none.
+
+    Raises:
+        ValueError: for an EXPRESS child, one of another Region or partition, and a missing timeout.
+
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        child: ChildWorkflow,
+        input: Mapping[str, Any] | None = None,  # noqa: A002 - the service's word
+        timeout: Duration = _ONE_HOUR,
+        retry_policy: RetryPolicy = NESTED_WORKFLOW_RETRIES,
+        outputs: Any = None,
+        assign: Mapping[str, Any] | None = None,
+    ) -> None:
+        where = f"{scope.node.path}/{construct_id}"
+        _check_call(scope, where, child, input, sfn.StateMachineType.STANDARD)
+        check_timeout(where, "timeout", timeout, longest_seconds=_YEAR_SECONDS)
+        statements = []
+        if child.account is None:
+            rule = Stack.of(scope).format_arn(service="events", resource="rule", resource_name=_MANAGED_RULE)
+            statements = [
+                iam.PolicyStatement(actions=["states:StartExecution"], resources=[child.arn(scope)]),
+                iam.PolicyStatement(
+                    actions=["states:DescribeExecution", "states:StopExecution"],
+                    resources=[child.executions_arn(scope)],
+                ),
+                iam.PolicyStatement(
+                    actions=["events:DescribeRule", "events:PutRule", "events:PutTargets"], resources=[rule]
+                ),
+            ]
+        super().__init__(
+            scope,
+            construct_id,
+            resource="states:startExecution.sync:2",
+            arguments={
+                "StateMachineArn": child.arn(scope),
+                "Name": _EXECUTION_NAME,
+                "Input": _child_input(input, _STARTED_BY),
+            },
+            output=jsonata("$states.result.Output") if outputs is None else outputs,
+            assign=assign,
+            timeout=timeout,
+            target_role_arn=child.target_role_arn(scope),
+            statements=statements,
+            retry_policy=retry_policy,
+        )
+
+
+class NestedWorkflowWithCallback(NestedTask):
+    """A state that starts a child and waits until the child reports: `startExecution.waitForTaskToken`, JSONata.
+
+    For a child that can be changed: it gets `TaskToken` in its input, and reports by `ReportedWork` and a
+    `CallbackRole`. The parent hears of it at once, where `NestedWorkflow` polls. A child that reports a failure fails
+    the state with its own error and cause. One that is stopped, or ends without a report, is noticed by the heartbeat
+    (`States.HeartbeatTimeout`) or the timeout; this state stops no child.
+
+    Args:
+        scope: The construct that this one belongs to.
+        construct_id: Unique in `scope`; the state's name.
+        child: Where the child is. Its `TargetRole` needs integration_pattern WAIT_FOR_TASK_TOKEN.
+        heartbeat: How long the child may be silent, shorter than `timeout`. A child whose work takes longer reports on
+            its way, by `ReportHeartbeat`.
+        input: As with `NestedWorkflow`; `TaskToken` is added, too.
+        timeout: Of the state, one year at most.
+        retry_policy: For calls that fail.
+        outputs: The state's output, JSONata. Omitted: what the child reported.
+        assign: Variables, JSONata in their values. Omitted: none.
+
+    Raises:
+        ValueError: as `NestedWorkflow`, and for a heartbeat that isn't shorter than the timeout.
+
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        child: ChildWorkflow,
+        heartbeat: Duration,
+        input: Mapping[str, Any] | None = None,  # noqa: A002 - the service's word
+        timeout: Duration = _ONE_HOUR,
+        retry_policy: RetryPolicy = NESTED_WORKFLOW_RETRIES,
+        outputs: Any = None,
+        assign: Mapping[str, Any] | None = None,
+    ) -> None:
+        where = f"{scope.node.path}/{construct_id}"
+        _check_call(scope, where, child, input, sfn.StateMachineType.STANDARD)
+        check_timeout(where, "timeout", timeout, longest_seconds=_YEAR_SECONDS)
+        check_timeout(where, "heartbeat", heartbeat, longest_seconds=_YEAR_SECONDS)
+        known = not heartbeat.is_unresolved() and not timeout.is_unresolved()
+        if known and heartbeat.to_seconds() >= timeout.to_seconds():
+            raise usage_error(
+                where,
+                "heartbeat",
+                f"{heartbeat.to_seconds()} s",
+                allowed=f"less than the timeout of {timeout.to_seconds()} s",
+                fix="Shorten the heartbeat, or lengthen the timeout.",
+            )
+        super().__init__(
+            scope,
+            construct_id,
+            resource="states:startExecution.waitForTaskToken",
+            arguments={
+                "StateMachineArn": child.arn(scope),
+                "Name": _EXECUTION_NAME,
+                "Input": _child_input(input, _STARTED_BY | _TASK_TOKEN),
+            },
+            output=jsonata("$states.result") if outputs is None else outputs,
+            assign=assign,
+            timeout=timeout,
+            heartbeat=heartbeat,
+            target_role_arn=child.target_role_arn(scope),
+            statements=_start_statements(scope, child, "states:StartExecution"),
+            retry_policy=retry_policy,
+        )
+
+
+class NestedExpressWorkflow(sfn.StateMachineFragment):
+    """States that run an EXPRESS child, in this account or in another, and wait for it in the same call.
+
+    The call succeeds though the child failed: a Choice on its Status follows, and a Fail with the child's own Error and
+    Cause. The call isn't in CloudTrail.
+
+    Args:
+        scope: The construct that this one belongs to.
+        construct_id: Unique in `scope`; the state's name, and the beginning of its followers' names.
+        child: Where the child is; an EXPRESS one.
+        input: As with `NestedWorkflow`.
+        timeout: Of the call; 5 minutes at most, as long as an Express execution lasts.
+        retry_policy: For calls that fail.
+        on_failure: What follows on a child that failed or timed out, with `{"Error", "Cause", "Status",
+            "ExecutionArn"}` for its input. Omitted: a Fail state with its Error and Cause.
+
+    Raises:
+        ValueError: for a STANDARD child, one of another Region or partition, and a missing timeout.
+
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        child: ChildWorkflow,
+        input: Mapping[str, Any] | None = None,  # noqa: A002 - the service's word
+        timeout: Duration = _FIVE_MINUTES,
+        retry_policy: RetryPolicy = NESTED_WORKFLOW_RETRIES,
+        on_failure: sfn.IChainable | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        where = self.node.path
+        _check_call(scope, where, child, input, sfn.StateMachineType.EXPRESS)
+        check_timeout(where, "timeout", timeout, longest_seconds=EXPRESS_SECONDS)
+        self._call = NestedTask(
+            self,
+            construct_id,
+            resource="aws-sdk:sfn:startSyncExecution",
+            arguments={
+                "StateMachineArn": child.arn(scope),
+                "Name": _EXECUTION_NAME,
+                "Input": jsonata(f"$string({_expression(input, _STARTED_BY)})"),
+            },
+            output=jsonata("$states.result"),
+            timeout=timeout,
+            target_role_arn=child.target_role_arn(scope),
+            statements=_start_statements(scope, child, "states:StartSyncExecution"),
+            retry_policy=retry_policy,
+        )
+        succeeded = sfn.Pass.jsonata(self, f"{construct_id}: output", outputs=jsonata("$parse($states.input.Output)"))
+        failed = sfn.Fail(
+            self,
+            f"{construct_id}: failed",
+            query_language=sfn.QueryLanguage.JSONATA,
+            error=jsonata(f"$exists($states.input.Error) ? $states.input.Error : {_ERROR_OF_STATUS}"),
+            cause=jsonata(f"$exists($states.input.Cause) ? $states.input.Cause : {_CAUSE_OF_STATUS}"),
+        )
+        status = sfn.Choice.jsonata(self, f"{construct_id}: succeeded?")
+        status.when(sfn.Condition.jsonata(jsonata("$states.input.Status = 'SUCCEEDED'")), succeeded)
+        status.otherwise(failed if on_failure is None else on_failure)
+        self._call.next(status)
+        self._end_states: list[sfn.INextable] = [succeeded]
+
+    @property
+    def start_state(self) -> sfn.State:
+        """The call."""
+        return self._call
+
+    @property
+    def end_states(self) -> list[sfn.INextable]:
+        """The state whose output is the child's."""
+        return self._end_states
+
+    @property
+    def call(self) -> sfn.CustomState:
+        """The call, to catch what fails of it: a child that couldn't be started, by its `add_catch`."""
+        return self._call
+
+
+# Of a child that ended without an error of its own: stopped, or out of time.
+_ERROR_OF_STATUS = "($states.input.Status = 'TIMED_OUT' ? 'States.Timeout' : 'States.TaskFailed')"
+_CAUSE_OF_STATUS = "'The child execution ' & $states.input.ExecutionArn & ' ended as ' & $states.input.Status & '.'"
+
+
+class ChildFailure(sfn.Fail):
+    """Ends the parent with the child's own Error and Cause: catch what a nested workflow's state fails with by it.
+
+    What isn't the child's (a denied call, a timeout of the state) keeps its name and its cause.
+
+    Args:
+        scope: The construct that this one belongs to.
+        construct_id: Unique in `scope`; the state's name.
+
+    """
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        # `.sync` puts the child's description, JSON, into the Cause; one that was cut short isn't read.
+        child = (
+            "$cause := $string($states.input.Cause); "
+            '$child := $contains($cause, /^\\{.*"ExecutionArn".*\\}$/) ? $parse($cause); '
+        )
+        super().__init__(
+            scope,
+            construct_id,
+            query_language=sfn.QueryLanguage.JSONATA,
+            error=jsonata(
+                f"({child}$exists($child.Error) ? $child.Error : "
+                "$child.Status = 'TIMED_OUT' ? 'States.Timeout' : $states.input.Error)"
+            ),
+            cause=jsonata(
+                f"({child}$exists($child.Cause) ? $child.Cause : $exists($child) ? "
+                "'The child execution ' & $child.ExecutionArn & ' ended as ' & $child.Status & '.' : $cause)"
+            ),
+        )
+
+
+class ReportHeartbeat(NestedTask):
+    """A state of the child that tells the waiting parent that it is alive; its output is its input.
+
+    Args:
+        scope: The construct that this one belongs to.
+        construct_id: Unique in `scope`; the state's name.
+        parent: The state machine that waits.
+        callback_role_name: Of the `CallbackRole` in the parent's account. Omitted: its default.
+
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, parent: WorkflowIdentity, callback_role_name: str | None = None
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            **_report(scope, f"{scope.node.path}/{construct_id}", parent, callback_role_name, "sendTaskHeartbeat", {}),
+        )
+
+
+class ReportedWork(sfn.StateMachineFragment):
+    """States of the child that do its work and report the end, good or bad, to the parent that waits.
+
+    The work's input is the child's, `TaskToken` included. When the work fails, the parent gets its error and cause, and
+    the child ends with the same. What Step Functions lets no one catch (`States.Runtime`, `States.DataLimitExceeded`)
+    and an execution that is stopped isn't reported: the parent's heartbeat ends its wait.
+
+    Args:
+        scope: The construct that this one belongs to.
+        construct_id: Unique in `scope`; the beginning of the states' names.
+        work: JSONata states; the last one's output is the parent state's result.
+        parent: The state machine that waits; it has a `CallbackRole` that names the child.
+        callback_role_name: Of that role. Omitted: its default.
+
+    Raises:
+        ValueError: for work that is none, and a name that can't be one.
+
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        work: sfn.IChainable,
+        parent: WorkflowIdentity,
+        callback_role_name: str | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        where = self.node.path
+        if not hasattr(work, "start_state"):
+            raise usage_error(
+                where, "work", work, allowed="JSONata states", fix="Use a state, or a chain of some with .next(…)."
+            )
+        self._work = sfn.Parallel.jsonata(self, construct_id, outputs=jsonata("$states.result[0]"))
+        self._work.branch(work)
+        output = {"Output": jsonata("$string($states.input)")}
+        self._success = NestedTask(
+            self,
+            f"{construct_id}: report success",
+            **_report(self, where, parent, callback_role_name, "sendTaskSuccess", output),
+        )
+        # As much as the call takes, and a Cause need not be there.
+        error = {
+            "Error": jsonata("$substring($states.input.Error, 0, 256)"),
+            "Cause": jsonata("$substring($string($states.input.Cause), 0, 32768)"),
+        }
+        failure = NestedTask(
+            self,
+            f"{construct_id}: report failure",
+            **_report(self, where, parent, callback_role_name, "sendTaskFailure", error),
+        )
+        self._work.add_catch(failure, errors=["States.ALL"])
+        failure.next(
+            sfn.Fail(
+                self,
+                f"{construct_id}: failed",
+                query_language=sfn.QueryLanguage.JSONATA,
+                error=jsonata("$states.input.Error"),
+                cause=jsonata("$string($states.input.Cause)"),
+            )
+        )
+        self._work.next(self._success)
+
+    @property
+    def start_state(self) -> sfn.State:
+        """The work."""
+        return self._work
+
+    @property
+    def end_states(self) -> list[sfn.INextable]:
+        """The report of success; its output is the work's."""
+        return [self._success]
+
+
+def _report(
+    scope: Construct,
+    where: str,
+    parent: WorkflowIdentity,
+    callback_role_name: str | None,
+    action: str,
+    arguments: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what a task is made of that reports to a parent."""
+    check_kind(where, "parent", parent, WorkflowIdentity, fix="Use WorkflowIdentity(…), the one that waits.")
+    if callback_role_name is not None:
+        check_role_name(where, "callback_role_name", callback_role_name)
+    name = callback_role_name or default_role_name(scope, parent.state_machine_name, "-callback")
+    return {
+        "resource": f"aws-sdk:sfn:{action}",
+        "arguments": {"TaskToken": jsonata("$states.context.Execution.Input.TaskToken"), **arguments},
+        "output": jsonata("$states.input"),
+        "timeout": Duration.minutes(1),
+        "target_role_arn": role_arn(scope, parent.account, name),
+        "retry_policy": NESTED_WORKFLOW_RETRIES,
+    }
+
+
+def _check_call(
+    scope: Construct,
+    where: str,
+    child: ChildWorkflow,
+    given: Mapping[str, Any] | None,
+    child_type: sfn.StateMachineType,
+) -> None:
+    check_kind(where, "child", child, ChildWorkflow, fix="Use ChildWorkflow.in_account(…) or .in_this_account(…).")
+    if child.child_type is not child_type:
+        fix = (
+            "Use NestedExpressWorkflow: nothing can wait for an Express execution that was started on its own."
+            if child_type is sfn.StateMachineType.STANDARD
+            else "Use NestedWorkflow; or say child_type=EXPRESS if the child is."
+        )
+        raise usage_error(
+            where, "child", f"of type {child.child_type.name}", allowed=f"of type {child_type.name}", fix=fix
+        )
+    child.check_place(scope, where)
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        raise usage_error(
+            where, "input", given, allowed="an object, JSONata in its values", fix="Leave it out for the state's input."
+        )
+    for name in given:
+        if name.endswith(".$") or name in _STARTED_BY | _TASK_TOKEN:
+            raise usage_error(
+                where,
+                "input",
+                name,
+                allowed="names without the .$ of JSONPath, other than those that are added",
+                fix='Use {"review": "{% $states.input.review %}"}, in JSONata.',
+            )
+
+
+def _child_input(given: Mapping[str, Any] | None, added: Mapping[str, str]) -> Any:
+    """Return the child's input as an ASL field."""
+    if given is None:
+        return jsonata(_expression(None, added))
+    return {**given, **{name: jsonata(expression) for name, expression in added.items()}}
+
+
+def _expression(given: Mapping[str, Any] | None, added: Mapping[str, str]) -> str:
+    """Return the child's input as one expression."""
+    ours = "{" + ", ".join(f"{json.dumps(name)}: {expression}" for name, expression in added.items()) + "}"
+    return f"$merge([{'$states.input' if given is None else _literal(given)}, {ours}])"
+
+
+def _literal(value: Any) -> str:
+    """Return a value with JSONata in it as one expression."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(name)}: {_literal(item)}" for name, item in value.items()) + "}"
+    if is_list(value):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    expression = re.fullmatch(r"\{%(.*)%\}", value, re.DOTALL) if isinstance(value, str) else None
+    return json.dumps(value) if expression is None else f"({expression[1].strip()})"
+
+
+def _start_statements(scope: Construct, child: ChildWorkflow, action: str) -> list[iam.PolicyStatement]:
+    """Return what the parent's own role needs to start a child: nothing where it assumes the target role."""
+    if child.account is not None:
+        return []
+    return [iam.PolicyStatement(actions=[action], resources=[child.arn(scope)])]
