@@ -160,6 +160,7 @@ NOT_DENIED = {
     "no such execution": event(errorCode="ExecutionDoesNotExist"),
     "another call": event("ListExecutions"),
     "another service": event("StartExecution", eventSource="ssm.amazonaws.com") | {"source": "aws.ssm"},
+    "another service by CloudTrail's name": event("StartExecution", eventSource="ssm.amazonaws.com"),
     "another kind of event": event() | {"detail-type": "AWS Service Event via CloudTrail"},
     "somebody else's event": event() | {"source": "custom.states"},
     "an error code that only holds the words": event(errorCode="NotAccessDenied"),
