@@ -3,29 +3,59 @@
 import os
 import sys
 
-from aws_cdk import App, Environment, Validations
+from aws_cdk import App, Environment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from stacks.reviews import ReviewsSourceStack, ReviewsTargetStack
 from stacks.settings import Settings
 from stacks.wind_speed import WindSpeedStack
 
 
-def build(app: App) -> WindSpeedStack:
-    """Add the stacks to `app`; the account and Region are those that the CDK CLI found, if any.
+def build(app: App) -> tuple[Stack, ...]:
+    """Add the stacks to `app` and return them.
+
+    WindSpeed goes to the account and the Region that the CDK CLI found, if any; the review workflow's stacks, when the
+    setting `accounts` asks for them, to those accounts, in the same Region.
 
     Raises:
         ValueError: for a setting that can't be used, as one line.
 
     """
     settings = Settings.from_context(app.node.get_all_context())
-    env = Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION"))
-    return WindSpeedStack(app, "WindSpeed", settings=settings, env=env)
+    region = os.environ.get("CDK_DEFAULT_REGION")
+    own = Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=region)
+    wind_speed = WindSpeedStack(app, "WindSpeed", settings=settings, env=own)
+    accounts = settings.accounts
+    if accounts is None:
+        return (wind_speed,)
+    target = ReviewsTargetStack(
+        app,
+        "ReviewsTarget",
+        settings=settings,
+        accounts=accounts,
+        env=Environment(account=accounts.target, region=region),
+    )
+    sources = (
+        ReviewsSourceStack(
+            app,
+            f"ReviewsSource-{account}",
+            settings=settings,
+            account=account,
+            target=accounts.target,
+            env=Environment(account=account, region=region),
+        )
+        for account in accounts.source
+    )
+    return (wind_speed, target, *sources)
 
 
 def main(app: App) -> int:
-    """Synthesize; return the exit code. A wrong setting is 2, what CDK or cdk-nag refuses is 1: one line on stderr."""
+    """Synthesize, and say on stderr who may assume what; return the exit code.
+
+    A wrong setting is 2, what CDK or cdk-nag refuses is 1: one line on stderr.
+    """
     try:
-        build(app)
+        stacks = build(app)
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
         app.synth()
     except ValueError as error:
@@ -33,6 +63,10 @@ def main(app: App) -> int:
     except RuntimeError as error:
         # What jsii makes of every error of CDK's own; cdk-nag's findings stand on stderr by then.
         return _fail(error, 1)
+    for stack in stacks:
+        if isinstance(stack, ReviewsTargetStack):
+            for sentence in stack.target_role.trust_in_words:
+                print(f"{stack.node.id}: {sentence}", file=sys.stderr)
     return 0
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from constructs_lib.access_denied import AccessDeniedAlarm
     from constructs_lib.alerts import AlarmTopic, ExecutionAlarms
     from constructs_lib.cross_account import (
         NESTED_WORKFLOW_RETRIES,
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
     from constructs_lib.distributed_map import S3DistributedMap
     from constructs_lib.object_source import KeyExpression, ObjectSource
     from constructs_lib.retries import LAMBDA_RETRIES, RetryPolicy, RetryRule
+    from constructs_lib.reviews import BEDROCK_RETRIES, ReviewClassifier, ReviewIntake
     from constructs_lib.wind_speed import GsodSource, Unit, WindSpeedWorkflow
 
 __all__ = [
+    "BEDROCK_RETRIES",
     "LAMBDA_RETRIES",
     "NESTED_WORKFLOW_RETRIES",
+    "AccessDeniedAlarm",
     "AlarmTopic",
     "CallbackRole",
     "ChildFailure",
@@ -46,6 +50,8 @@ __all__ = [
     "ReportedWork",
     "RetryPolicy",
     "RetryRule",
+    "ReviewClassifier",
+    "ReviewIntake",
     "S3DistributedMap",
     "TargetRole",
     "Unit",
@@ -55,8 +61,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "BEDROCK_RETRIES": "reviews",
     "LAMBDA_RETRIES": "retries",
     "NESTED_WORKFLOW_RETRIES": "cross_account",
+    "AccessDeniedAlarm": "access_denied",
     "AlarmTopic": "alerts",
     "CallbackRole": "cross_account",
     "ChildFailure": "cross_account",
@@ -72,6 +80,8 @@ _MODULES = {
     "ReportedWork": "cross_account",
     "RetryPolicy": "retries",
     "RetryRule": "retries",
+    "ReviewClassifier": "reviews",
+    "ReviewIntake": "reviews",
     "S3DistributedMap": "distributed_map",
     "TargetRole": "cross_account",
     "Unit": "wind_speed",

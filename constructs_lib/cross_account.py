@@ -58,7 +58,7 @@ __all__ = [
     "WorkflowRole",
 ]
 
-_ORGANIZATION = r"o-[a-z0-9]{10,32}"
+ORGANIZATION_ID = r"o-[a-z0-9]{10,32}"
 
 
 class WorkflowRole(iam.Role):
@@ -287,7 +287,7 @@ def _trusting_role(
     _check_callers(scope, callers)
     if organization_id is not None:
         check_text(
-            scope.node.path, "organization_id", organization_id, _ORGANIZATION, "an organization's id, o-a1b2c3d4e5"
+            scope.node.path, "organization_id", organization_id, ORGANIZATION_ID, "an organization's id, o-a1b2c3d4e5"
         )
     organization = {} if organization_id is None else {"aws:PrincipalOrgID": organization_id}
     principals = [

@@ -5,6 +5,7 @@ is ours (CDK's own all have one), so that a misspelt one is refused instead of d
 """
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +16,8 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 
 from constructs_lib.alerts import EMAIL
+from constructs_lib.cross_account import ORGANIZATION_ID
+from constructs_lib.reviews import MODEL_ID
 from constructs_lib.wind_speed import FIRST_YEAR, MAX_BATCH_SIZE, UNITS, Unit
 
 T = TypeVar("T")
@@ -58,6 +61,12 @@ _CRON = (
 )
 
 
+_ACCOUNTS = (
+    '{"source": "111111111111", "target": "222222222222"}, different accounts of 12 digits as text; '
+    "source may be a list of them"
+)
+
+
 class SettingsError(ValueError):
     """A setting that can't be used: one line with its name, what was given, what is allowed, the fix."""
 
@@ -68,6 +77,14 @@ class SourceSetting:
 
     bucket: str
     prefix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsSetting:
+    """The accounts of the review workflow: those of its parents, one or more, and the one of its child; 12 digits."""
+
+    source: tuple[str, ...]
+    target: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +108,10 @@ class Settings:
     removal_policy: RemovalPolicy = RemovalPolicy.RETAIN
     alarm_email: str | None = None
     schedule: str | None = None
+    accounts: AccountsSetting | None = None
+    """None is an app without the review workflow."""
+    organization_id: str | None = None
+    review_model_id: str = MODEL_ID
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> "Settings":
@@ -149,6 +170,14 @@ class Settings:
                 None,
                 '"rate(7 days)" or "cron(0 4 ? * SUN *)", with the six fields of EventBridge Scheduler',
             ),
+            accounts=read("accounts", _accounts, None, _ACCOUNTS),
+            organization_id=read("organization_id", _matching(ORGANIZATION_ID), None, "such as o-a1b2c3d4e5"),
+            review_model_id=read(
+                "review_model_id",
+                _matching(r"[a-z0-9.:-]+"),
+                MODEL_ID,
+                f"the id of a foundation model such as {MODEL_ID}, or of an inference profile such as eu.{MODEL_ID}",
+            ),
         )
         for name in ("source_region", "source_key_arn"):
             if settings.source is None and getattr(settings, name) is not None:
@@ -156,6 +185,11 @@ class Settings:
                     f"{name} is {getattr(settings, name)!r}; allowed: with a source of your own only. "
                     "Remove it, or give the source as s3://bucket/prefix/."
                 )
+        if settings.accounts is None and settings.organization_id is not None:
+            raise SettingsError(
+                f"organization_id is {settings.organization_id!r}; allowed: with accounts only, whose trust it "
+                "narrows. Remove it, or give the accounts."
+            )
         if settings.source is not None and settings.years is not None:
             raise SettingsError(
                 f"years is {list(settings.years)}; allowed: with the source noaa only, because the map lists a bucket "
@@ -211,6 +245,18 @@ def _years(value: object) -> tuple[int, ...]:
     if not years:
         raise ValueError
     return years
+
+
+def _accounts(value: object) -> AccountsSetting:
+    given = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(given, dict) or set(given) != {"source", "target"}:
+        raise ValueError
+    account = _matching(r"(?a:\d){12}")
+    sources = given["source"] if isinstance(given["source"], list) else [given["source"]]
+    accounts = AccountsSetting(source=tuple(map(account, sources)), target=account(given["target"]))
+    if not accounts.source or len({*accounts.source, accounts.target}) != len(accounts.source) + 1:
+        raise ValueError
+    return accounts
 
 
 def _source(value: object) -> SourceSetting | None:

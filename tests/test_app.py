@@ -38,7 +38,7 @@ def build_also(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Stack], o
 
     def also(add: Callable[[Stack], object]) -> None:
         build = app.build
-        monkeypatch.setattr(app, "build", lambda root: add(build(root)))
+        monkeypatch.setattr(app, "build", lambda root: add(build(root)[0]))
 
     return also
 

@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_logs as logs
 
-from stacks.settings import RETENTION, Settings, SettingsError, SourceSetting
+from stacks.settings import RETENTION, AccountsSetting, Settings, SettingsError, SourceSetting
 from tests.cdk import make_app, only, template_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,6 +72,17 @@ GOOD_VALUES: list[tuple[str, Any, Any]] = [
     ("schedule", "cron(0/15 8-18 ? JAN,JUL MON-FRI 2026-2030)", "cron(0/15 8-18 ? JAN,JUL MON-FRI 2026-2030)"),
     ("schedule", "cron(0 4 LW * ? *)", "cron(0 4 LW * ? *)"),
     ("schedule", "cron(0 4 ? * 6#3 *)", "cron(0 4 ? * 6#3 *)"),
+    (
+        "accounts",
+        '{"source": "111111111111", "target": "222222222222"}',
+        AccountsSetting(source=("111111111111",), target="222222222222"),
+    ),
+    (
+        "accounts",
+        {"source": ["111111111111", "333333333333"], "target": "222222222222"},
+        AccountsSetting(source=("111111111111", "333333333333"), target="222222222222"),
+    ),
+    ("review_model_id", "eu.amazon.nova-lite-v1:0", "eu.amazon.nova-lite-v1:0"),
 ]
 
 
@@ -96,6 +107,16 @@ def test_should_know_the_key_of_ones_own_source() -> None:
 def test_should_refuse_what_is_no_keys_arn(key: str) -> None:
     with pytest.raises(SettingsError, match=r"^source_key_arn is .*; allowed: a KMS key's ARN"):
         Settings.from_context({"source": "s3://my-bucket/", "source_key_arn": key})
+
+
+def test_should_narrow_the_trust_to_an_organization() -> None:
+    accounts = {"source": "111111111111", "target": "222222222222"}
+    settings = Settings.from_context({"accounts": accounts, "organization_id": "o-a1b2c3d4e5"})
+    assert settings.organization_id == "o-a1b2c3d4e5"
+    with pytest.raises(SettingsError, match=r"^organization_id is 'o-1'; allowed: such as o-a1b2c3d4e5\. "):
+        Settings.from_context({"accounts": accounts, "organization_id": "o-1"})
+    with pytest.raises(SettingsError, match=r"^organization_id is .*; allowed: with accounts only"):
+        Settings.from_context({"organization_id": "o-a1b2c3d4e5"})
 
 
 def test_should_leave_cdks_own_context_alone() -> None:
@@ -141,6 +162,23 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("schedule", "cron(x x x x x x)", "six fields"),
     ("schedule", "cron(0 4 * * * *)", "six fields"),
     ("schedule", "cron(0 4 ? * ? *)", "six fields"),
+    *(
+        ("accounts", value, "different accounts of 12 digits as text")
+        for value in (
+            "111111111111",
+            '{"source": "111111111111"',
+            {"source": "111111111111"},
+            {"source": "111111111111", "target": "222222222222", "region": "us-east-1"},
+            {"source": "11111111111", "target": "222222222222"},
+            {"source": 111111111111, "target": "222222222222"},
+            {"source": [], "target": "222222222222"},
+            {"source": "222222222222", "target": "222222222222"},
+            {"source": ["111111111111", "111111111111"], "target": "222222222222"},
+            {"source": "111111111111", "target": ["222222222222"]},
+        )
+    ),
+    ("review_model_id", "", "eu.amazon.nova-lite-v1:0"),
+    ("review_model_id", "Nova Lite", "eu.amazon.nova-lite-v1:0"),
     ("schedule", "cron(0 4 ? * SUNDAY *)", "six fields"),
 ]
 
