@@ -323,8 +323,8 @@ _NAMING = {
     "AWS::DynamoDB::Table": _Naming("arn:{p}:dynamodb:{r}:{a}:table/{n}", "TableName"),
     "AWS::Events::EventBus": _Naming("arn:{p}:events:{r}:{a}:event-bus/{n}", "Name"),
     "AWS::Events::Rule": _Naming("arn:{p}:events:{r}:{a}:rule/{n}", "Name"),
-    "AWS::IAM::ManagedPolicy": _Naming("arn:{p}:iam::{a}:policy/{n}", "ManagedPolicyName", ref_is_arn=True),
-    "AWS::IAM::Role": _Naming("arn:{p}:iam::{a}:role/{n}", "RoleName"),
+    "AWS::IAM::ManagedPolicy": _Naming("arn:{p}:iam::{a}:policy{path}{n}", "ManagedPolicyName", ref_is_arn=True),
+    "AWS::IAM::Role": _Naming("arn:{p}:iam::{a}:role{path}{n}", "RoleName"),
     "AWS::KMS::Key": _Naming("arn:{p}:kms:{r}:{a}:key/{n}", ""),
     "AWS::Lambda::Function": _Naming("arn:{p}:lambda:{r}:{a}:function:{n}", "FunctionName"),
     "AWS::Logs::LogGroup": _Naming("arn:{p}:logs:{r}:{a}:log-group:{n}:*", "LogGroupName"),
@@ -486,11 +486,15 @@ class _Resolver:
         return _text(self.value(own)) if own is not None else f"{self.stack.name}-{logical_id}"
 
     def arn(self, logical_id: str) -> str | None:
-        naming = _NAMING.get(self.stack.resources()[logical_id].get("Type", ""))
-        return self.format(naming.arn, self.name(logical_id)) if naming is not None else None
+        resource = self.stack.resources()[logical_id]
+        naming = _NAMING.get(resource.get("Type", ""))
+        if naming is None:
+            return None
+        path = self.value(resource.get("Properties", {}).get("Path", _NO_VALUE))
+        return self.format(naming.arn, self.name(logical_id), "/" if path is _NO_VALUE else path)
 
-    def format(self, pattern: str, name: str) -> str:
-        return pattern.format(p=self.partition, r=self.region, a=self.account, n=name)
+    def format(self, pattern: str, name: str, path: str = "/") -> str:
+        return pattern.format(p=self.partition, r=self.region, a=self.account, n=name, path=path)
 
     def function_arn(self, properties: dict[str, Any]) -> str:
         function = _text(self.value(properties["FunctionName"]))

@@ -18,9 +18,9 @@ fixture `local_app`::
         assert execution.succeeded
         assert execution.attempts("Analyze") == 3
 
-The fixtures are those of `constructs_lib.testing.plugin`: `local_cloud_app`, `local_cloud` (both of the session),
-`local_app` and `local_prefix` (both of one test). Here are the types that they have, to annotate with. The names are
-loaded when they are first used: the plugin costs nothing where it isn't used.
+The fixtures are those of `constructs_lib.testing.plugin`: `local_cloud_app`, `local_cloud`, `policy_simulation` and
+`policy_simulator` (all of the session), `local_app` and `local_prefix` (both of one test). Here are the types that they
+have, to annotate with. The names are loaded when they are first used: the plugin costs nothing where it isn't used.
 """
 
 from __future__ import annotations
@@ -32,14 +32,27 @@ if TYPE_CHECKING:
     from constructs_lib.testing.execution import CompletedExecution, RunningExecution
     from constructs_lib.testing.faults import Fault
     from constructs_lib.testing.local_app import LocalApp
+    from constructs_lib.testing.policy_simulation import Decision, PolicySimulation, PolicySimulator
     from constructs_lib.testing.seeds import Seeded
 
-__all__ = ["CompletedExecution", "Fault", "LocalApp", "RunningExecution", "Seeded"]
+__all__ = [
+    "CompletedExecution",
+    "Decision",
+    "Fault",
+    "LocalApp",
+    "PolicySimulation",
+    "PolicySimulator",
+    "RunningExecution",
+    "Seeded",
+]
 
 _HOMES = {
     "CompletedExecution": "execution",
+    "Decision": "policy_simulation",
     "Fault": "faults",
     "LocalApp": "local_app",
+    "PolicySimulation": "policy_simulation",
+    "PolicySimulator": "policy_simulation",
     "RunningExecution": "execution",
     "Seeded": "seeds",
 }

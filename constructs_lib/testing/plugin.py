@@ -1,4 +1,4 @@
-"""The pytest plugin: a local cloud with your app in it, one a session, and what a test does with it.
+"""The pytest plugin: a local cloud with your app in it, one a session, its policies, and what a test does with them.
 
 It is loaded by pytest wherever the package is installed, and brings nothing but options and fixtures: neither the
 emulator nor an SDK is loaded before a test asks for a fixture. `-p no:step_functions_at_scale` leaves it out.
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from constructs_lib.local import LocalCloud
     from constructs_lib.testing.local_app import Deployment, LocalApp
+    from constructs_lib.testing.policy_simulation import PolicySimulation, PolicySimulator
 
 _APP = "what to deploy: a cdk.out, a cdk.json or the folder with it, or a command such as 'python app.py'"
 _CDK = "the CDK CLI (default: node_modules/.bin/cdk beside the configuration file, else `cdk` on PATH)"
@@ -101,9 +102,7 @@ def local_cloud(
 
         config = request.config
         folder = _configured_folder(config)
-        cdk = synthesis.find_cli(
-            config.getoption("local_cloud_cdk") or str(config.getini("local_cloud_cdk")) or None, folder
-        )
+        cdk = _cdk(config)
         home = tmp_path_factory.mktemp("local-cloud")
         replies = str(config.getini("local_cloud_bedrock_replies"))
         cloud = LocalCloud.start(bedrock_replies=folder / replies if replies else None)
@@ -144,9 +143,65 @@ def local_app(_local_deployment: Deployment, local_prefix: str) -> Iterator[Loca
         app.reset()
 
 
+@pytest.fixture(scope="session")
+def policy_simulator(request: pytest.FixtureRequest) -> Iterator[PolicySimulator]:
+    """The IAM policy simulator, for assemblies of your own: `policy_simulator.simulate("cdk.out")`.
+
+    It is the npm package of `node_modules` beside the configuration file or above it; a test that asks for it skips,
+    with the command that installs it, where it or Node is missing. Its process is gone at the end of the session.
+    """
+    from constructs_lib.testing.policy_engine import NotInstalledError
+    from constructs_lib.testing.policy_simulation import PolicySimulator
+
+    try:
+        simulator = PolicySimulator.start(_configured_folder(request.config))
+    except NotInstalledError as error:
+        pytest.skip(str(error))
+    except ValueError as error:
+        pytest.fail(str(error), pytrace=False)
+    with simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def policy_simulation(
+    policy_simulator: PolicySimulator,
+    local_cloud_app: str | os.PathLike[str],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> PolicySimulation:
+    """The roles and policies of the app, synthesized and not deployed; see `PolicySimulation`.
+
+    The app is that of the local cloud, which isn't started.
+    """
+    with _failures_in_a_line():
+        from constructs_lib.local import Endpoint
+        from constructs_lib.testing import synthesis
+
+        folder = _configured_folder(request.config)
+        home = tmp_path_factory.mktemp("policy-simulation")
+        # Nobody listens there: an app that calls AWS while it is synthesized is told so.
+        nowhere = Endpoint("https://127.0.0.1:1")
+        synthesized = (folder / local_cloud_app / "manifest.json").is_file()
+        cdk = "" if synthesized else _cdk(request.config)
+        assembly = synthesis.assembly(local_cloud_app, folder, home=home, endpoint=nowhere, cdk=cdk)
+    try:
+        return policy_simulator.simulate(assembly)
+    except ValueError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
 def _configured_folder(config: pytest.Config) -> Path:
     """Where the paths of the configuration file start."""
     return config.rootpath if config.inipath is None else config.inipath.parent
+
+
+def _cdk(config: pytest.Config) -> str:
+    """The CDK CLI: the one given, the project's own, or the one on PATH."""
+    from constructs_lib.testing import synthesis
+
+    given = config.getoption("local_cloud_cdk") or str(config.getini("local_cloud_cdk"))
+    return synthesis.find_cli(given or None, _configured_folder(config))
 
 
 @contextlib.contextmanager
