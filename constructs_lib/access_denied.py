@@ -26,11 +26,12 @@ class AccessDeniedAlarm(Construct):
     The topic gets two kinds of message: the alarm's, once, which says that something is wrong, and the rule's, for each
     denied call, which says who was denied what. A parent that waits in vain is denied once a minute, later less often.
 
-    It covers every state machine of the account and Region. A denied call needn't carry the request's parameters, so a
-    rule narrowed down to one machine could stay silent.
+    It covers every state machine of the account and Region: CloudTrail doesn't say that a denied call carries its
+    request's parameters, so a rule narrowed down to one machine could stay silent.
 
     It works only with a CloudTrail trail in this account that logs read *and* write management events and whose logging
-    is on. CloudTrail takes minutes to deliver, and doesn't promise to deliver all.
+    is on. CloudTrail takes minutes to deliver, and doesn't promise to deliver all. The rule is tested with events of the
+    documented form; that AWS's own have it, only AWS can confirm.
 
     It can't see
 
