@@ -1,1 +1,1 @@
-"""The wind-speed app, synthesized, deployed and run on the embedded AWS: ``python -m demo``."""
+"""The apps, synthesized, deployed and run on the embedded AWS: ``python -m demo``."""

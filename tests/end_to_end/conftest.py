@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo.run import NOAA_ACCOUNT, ROOT, STACK, put_objects, synthesize
-from demo.sources import NOAA_BUCKET, Source
+from demo.synthesis import ROOT, synthesize
+from demo.wind_speed.run import NOAA_ACCOUNT, STACK, put_objects
+from demo.wind_speed.sources import NOAA_BUCKET, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

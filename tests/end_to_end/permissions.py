@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from constructs_lib.local.endpoint import DEFAULT_REGION
-from demo.run import STACK
+from demo.wind_speed.run import STACK
 from tests.stacks.iam_statements import Statement, every_statement
 
 if TYPE_CHECKING:

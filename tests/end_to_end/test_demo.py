@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from demo.run import ROOT
-from demo.sample import sample_objects
+from demo.synthesis import ROOT
+from demo.wind_speed.sample import sample_objects
 
 if TYPE_CHECKING:
     from pathlib import Path

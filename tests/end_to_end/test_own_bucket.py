@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo.run import ROOT, STACK
-from demo.sample import sample_objects
+from demo.synthesis import ROOT
+from demo.wind_speed.run import STACK
+from demo.wind_speed.sample import sample_objects
 from tests.cdk import process_environment
 from tests.end_to_end.permissions import assert_denied, name_of, no_retries, without
 from tests.stacks.iam_statements import EXERCISED, STATEMENTS, Statement

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from constructs_lib.local.endpoint import DEFAULT_ACCOUNT
-from demo.sample import sample_objects
+from demo.wind_speed.sample import sample_objects
 from tests.end_to_end.permissions import assert_denied, name_of, no_retries, without
 from tests.stacks.iam_statements import EXERCISED, STATEMENTS, Statement
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo.sample import sample_objects
+from demo.wind_speed.sample import sample_objects
 from tests.end_to_end.conftest import BATCH_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from demo.sources import Source
+    from demo.wind_speed.sources import Source
     from tests.end_to_end.conftest import WindSpeedApp
 
 pytestmark = pytest.mark.local

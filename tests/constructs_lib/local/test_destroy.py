@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from constructs_lib.local import LocalCloud
 from constructs_lib.local.deploy import _cli_environment
-from demo.run import STACK, synthesize
+from demo.synthesis import synthesize
+from demo.wind_speed.run import STACK
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo.sample import HEADER, MISSING_WIND, OLD_YEAR, SampleObject, sample_objects
+from demo.wind_speed.sample import HEADER, MISSING_WIND, OLD_YEAR, SampleObject, sample_objects
 
 
 @pytest.fixture(scope="module")

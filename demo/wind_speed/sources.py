@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from demo.errors import DemoError, UsageError
-from demo.sample import sample_objects
+from demo.wind_speed.sample import sample_objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

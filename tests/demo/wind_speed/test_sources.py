@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from demo.errors import DemoError, UsageError
-from demo.sources import folder_source, noaa_source, sample_source
+from demo.wind_speed.sources import folder_source, noaa_source, sample_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,35 +7,29 @@ the end comes.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from constructs_lib.local import ExecutionResult, LocalCloud
 from constructs_lib.local import Progress as MapRunProgress
-from constructs_lib.local.deploy import find_cdk
-from constructs_lib.local.endpoint import clean_environment
-from demo.errors import DemoError
-from demo.sources import NOAA_BUCKET, Source
+from demo.console import step
+from demo.synthesis import find_cli, synthesize
+from demo.wind_speed.sources import NOAA_BUCKET, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     from mypy_boto3_s3 import S3Client
+    from rich.progress import Progress
 
-ROOT = Path(__file__).resolve().parent.parent
 STACK = "WindSpeed"
 NOAA_ACCOUNT = "222222222222"
 PUT_THREADS = 8
@@ -50,8 +44,7 @@ def run_demo(source: Source, *, unit: str, batch_size: int, out: Path, cdk: Path
     deployment fails, and its ``UsageError`` for a CDK CLI that isn't one.
     """
     begun = time.monotonic()
-    ours = ROOT / "node_modules/.bin/cdk"
-    cli = Path(find_cdk(ours if cdk is None and ours.exists() else cdk))
+    cli = find_cli(cdk)
     console = Console(highlight=False)
     console.print(f"Mean wind speed of every station, in {unit}: {source.title}", soft_wrap=True)
     for note in source.notes:
@@ -62,67 +55,19 @@ def run_demo(source: Source, *, unit: str, batch_size: int, out: Path, cdk: Path
         context = {"unit": unit, "batch_size": batch_size, "sample": str(source.sample).lower()}
         assembly = background.submit(synthesize, folder, cli, context)
         with LocalCloud.start(folder=folder / "cloud") as cloud:
-            with _step(console, "Synthesize the app, start the embedded AWS"):
+            with step(console, "Synthesize the app, start the embedded AWS"):
                 app = assembly.result()
-            with _step(console, "Deploy it with the CDK CLI"):
+            with step(console, "Deploy it with the CDK CLI"):
                 outputs = cloud.deploy(app, cdk=cli)[STACK]
-            with _step(console, f"Put {len(source.objects):,} objects") as progress:
+            with step(console, f"Put {len(source.objects):,} objects") as progress:
                 bar = progress.add_task("  objects", total=len(source.objects))
                 noaa = cloud.client("s3", account=NOAA_ACCOUNT)
                 put_objects(noaa, source, lambda: progress.advance(bar))
-            with _step(console, "Run the state machine") as progress:
+            with step(console, "Run the state machine") as progress:
                 result = _run(cloud, outputs["StateMachineArn"], progress)
             files = _fetch(cloud.client("s3"), outputs["ResultsBucketName"], result, out)
     _report(console, result, files, out, seconds=time.monotonic() - begun)
     return 0 if result.status == "SUCCEEDED" else 1
-
-
-@contextmanager
-def _step(console: Console, title: str) -> Iterator[Progress]:
-    """A line for a step: a spinner (and the bars that are added) while it runs, a tick and its seconds after."""
-    begun = time.monotonic()
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        spinner = progress.add_task(title, total=None)
-        try:
-            yield progress
-        except BaseException:
-            console.print(f"[red]✗[/] {title}")
-            raise
-        progress.remove_task(spinner)
-    console.print(f"[green]✓[/] {title}  [dim]{time.monotonic() - begun:.1f} s[/]")
-
-
-def synthesize(folder: Path, cdk: Path, context: Mapping[str, object]) -> Path:
-    """Synthesize the app with the CDK CLI, no AWS account in reach; returns the assembly, ``folder``'s ``cdk.out``."""
-    out = folder / "cdk.out"
-    (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    command = [str(cdk), "synth", "--quiet", "--app", f'"{sys.executable}" app.py', "--output", str(out)]
-    command += [word for key, value in context.items() for word in ("--context", f"{key}={value}")]
-    done = subprocess.run(
-        command, cwd=ROOT, env=_synth_environment(folder), capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise DemoError("cdk synth failed", tuple((done.stderr or done.stdout).strip().split("\n")))
-    return out
-
-
-def _synth_environment(folder: Path) -> dict[str, str]:
-    """An environment that knows no AWS account, with this Python's Node first and jsii's unpacked packages kept."""
-    environment = clean_environment(folder)
-    beside_python = Path(sys.executable).parent
-    environment["PATH"] = f"{beside_python}{os.pathsep}{environment['PATH']}"
-    if (node := os.environ.get("JSII_NODE") or shutil.which("node", path=environment["PATH"])) is not None:
-        environment["JSII_NODE"] = node
-    # Unpacking aws-cdk-lib takes 10 s and 213 MB: once a user, not once a run.
-    environment["JSII_RUNTIME_PACKAGE_CACHE_ROOT"] = str(Path.home() / ".cache/aws/jsii/package-cache")
-    return environment
 
 
 def put_objects(s3: S3Client, source: Source, on_put: Callable[[], None]) -> None:

@@ -1,0 +1,1 @@
+"""The wind-speed app: ``python -m demo``."""
