@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from aws_cdk import Arn, ArnFormat, Stack, Token
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
@@ -230,6 +231,19 @@ def default_role_name(scope: Construct, state_machine_name: str, suffix: str) ->
             fix=f"Its would have {length}: give the role a name.",
         )
     return f"{state_machine_name}{suffix}-{region}"
+
+
+def runs_only(scope: Construct, account: str, state_machine_name: str) -> iam.PrincipalWithConditions:
+    """Return Step Functions as a principal, for one state machine and its map runs.
+
+    The documented conditions, the second one narrowed down from every state machine of the account:
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
+    """
+    machine = machine_arn(scope, account, state_machine_name)
+    return iam.PrincipalWithConditions(
+        iam.ServicePrincipal("states.amazonaws.com"),
+        {"StringEquals": {"aws:SourceAccount": account}, "ArnLike": {"aws:SourceArn": [machine, f"{machine}/*"]}},
+    )
 
 
 def chosen_name(scope: Construct, argument: str, state_machine: sfn.IStateMachine) -> str:

@@ -30,6 +30,7 @@ from constructs_lib._workflow_identity import (
     machine_arn,
     role_arn,
     role_name_of,
+    runs_only,
     states_arn,
     type_of,
 )
@@ -64,10 +65,9 @@ ORGANIZATION_ID = r"o-[a-z0-9]{10,32}"
 class WorkflowRole(iam.Role):
     """The execution role of one state machine, by the name that the other account trusts.
 
-    Give it to the `sfn.StateMachine` of that name, which adds what its states need. Only that machine (and its map
-    runs) may have Step Functions assume it: the documented conditions `aws:SourceAccount` and `aws:SourceArn`
-    (https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html), the latter narrowed down to
-    one machine. The local cloud doesn't evaluate this trust.
+    Give it to the `sfn.StateMachine` of that name, which adds what its states need. Step Functions assumes it for that
+    machine and its map runs only; that `aws:SourceArn` may name one machine is AWS's to confirm, the local cloud
+    doesn't evaluate this trust.
 
     Args:
         scope: The construct that this one belongs to.
@@ -90,19 +90,12 @@ class WorkflowRole(iam.Role):
                 allowed=f"one of the stack's account, {Stack.of(scope).account}",
                 fix="Make the role in the account of its state machine.",
             )
-        machine = machine_arn(scope, identity.account, identity.state_machine_name)
         super().__init__(
             scope,
             construct_id,
             role_name=role_name_of(scope, identity),
             description=f"Runs the state machine {identity.state_machine_name}, and no other.",
-            assumed_by=iam.PrincipalWithConditions(
-                iam.ServicePrincipal("states.amazonaws.com"),
-                {
-                    "StringEquals": {"aws:SourceAccount": identity.account},
-                    "ArnLike": {"aws:SourceArn": [machine, f"{machine}/*"]},
-                },
-            ),
+            assumed_by=runs_only(scope, identity.account, identity.state_machine_name),
         )
 
 

@@ -24,7 +24,7 @@ from constructs_lib._lambda_task import jsonata
 from constructs_lib._nested_task import check_timeout
 from constructs_lib._query_language import jsonpath_in_chain
 from constructs_lib._state_machine_log import log_everything, state_machine_log
-from constructs_lib._workflow_identity import check_machine_name, machine_arn
+from constructs_lib._workflow_identity import check_machine_name, runs_only
 from constructs_lib.alerts import AlarmTopic
 from constructs_lib.cross_account import ChildFailure, ChildWorkflow, NestedWorkflow, WorkflowIdentity, WorkflowRole
 from constructs_lib.distributed_map import is_chain
@@ -146,7 +146,7 @@ class ReviewClassifier(Construct):
             self,
             "StateMachine",
             state_machine_name=state_machine_name,
-            role=self._role(state_machine_name),
+            role=iam.Role(self, "Role", assumed_by=runs_only(self, Stack.of(self).account, state_machine_name)),
             definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
             query_language=sfn.QueryLanguage.JSONATA,
             timeout=Duration.minutes(10) if timeout is None else timeout,
@@ -213,15 +213,6 @@ class ReviewClassifier(Construct):
                 allowed="RETAIN, DESTROY",
                 fix="Keep the table with RETAIN.",
             )
-
-    def _role(self, state_machine_name: str) -> iam.Role:
-        stack = Stack.of(self)
-        # The name is chosen up front: no other state machine of the account can have the role.
-        conditions = {
-            "StringEquals": {"aws:SourceAccount": stack.account},
-            "ArnEquals": {"aws:SourceArn": machine_arn(self, stack.account, state_machine_name)},
-        }
-        return iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com", conditions=conditions))
 
     # The states
 
