@@ -30,8 +30,8 @@ class AccessDeniedAlarm(Construct):
     request's parameters, so a rule narrowed down to one machine could stay silent.
 
     It works only with a CloudTrail trail in this account that logs read *and* write management events and whose logging
-    is on. CloudTrail takes minutes to deliver, and doesn't promise to deliver all. The rule is tested with events of the
-    documented form; that AWS's own have it, only AWS can confirm.
+    is on. CloudTrail takes minutes to deliver, and doesn't promise to deliver all. The rule is tested with events as
+    they are documented; that a denied call's is like them, only AWS can confirm.
 
     It can't see
 
