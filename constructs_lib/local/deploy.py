@@ -1,4 +1,4 @@
-"""Deploys a cloud assembly with the real CDK CLI: bootstraps each environment that it needs, then deploys every stack.
+"""Deploys a cloud assembly with the real CDK CLI: bootstraps each environment that it needs, then deploys its stacks.
 
 The CLI runs in an environment built from nothing, once an account with that account's credentials. Environment-agnostic
 stacks go to the default account and Region. Raises `UsageError` for what can't be deployed and `LocalCloudError`, with
@@ -23,7 +23,7 @@ from constructs_lib.local.errors import LocalCloudError, UsageError
 from constructs_lib.local.tools import run_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 _FAILURE = re.compile(r"❌|\b\w+_FAILED\b|\b\w*Error\b|\berror\b|\bfailed\b", re.IGNORECASE)
 _SHOWN_LINES = 15
@@ -53,21 +53,27 @@ class Deployer:
         self._bootstrapped: set[tuple[str, str, str]] = set()
 
     def deploy(
-        self, path: Path, *, cdk: Path | str | None = None, on_line: Callable[[str], None] | None = None
+        self,
+        path: Path,
+        *,
+        stacks: Collection[str] | None = None,
+        cdk: Path | str | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> list[DeployedStack]:
-        """Deploy every stack of the assembly at `path`; `on_line` is called with each line that the CLI prints.
+        """Deploy the assembly at `path`; `on_line` is called with each line that the CLI prints.
 
-        Omitting `cdk` takes the CLI from PATH.
+        `stacks` are the ids of those to deploy, and no others: omitted, all of them. Omitting `cdk` takes the CLI from
+        PATH.
         """
-        stacks = []
-        for stack in read_assembly(path):
+        chosen = []
+        for stack in _chosen(path, stacks):
             if stack.resources():
-                stacks.append(stack)
+                chosen.append(stack)
             elif on_line is not None:
                 on_line(f"{stack.name}: it has no resources, so there is nothing to deploy")
         cli = find_cdk(cdk)
         self._home.joinpath("tmp").mkdir(parents=True, exist_ok=True)
-        for account, group in itertools.groupby(stacks, key=_account):
+        for account, group in itertools.groupby(chosen, key=_account):
             own = list(group)
             for qualifier, regions in self._to_bootstrap(own).items():
                 names = [f"aws://{account}/{region}" for region in regions]
@@ -75,7 +81,7 @@ class Deployer:
                 self._bootstrapped.update((account, region, qualifier) for region in regions)
             command = [cli, "deploy", "--app", str(path.resolve()), *(s.id for s in own), *_DEPLOY_OPTIONS]
             self._run(command, account, on_line)
-        return [self._describe(stack) for stack in stacks]
+        return [self._describe(stack) for stack in chosen]
 
     def _to_bootstrap(self, stacks: Iterable[Stack]) -> dict[str, list[str]]:
         """Return the Regions by qualifier that the stacks need and that aren't bootstrapped yet."""
@@ -156,6 +162,17 @@ def read_assembly(path: Path) -> list[Stack]:
             "Fix: run `cdk synth` where it can look them up, and keep cdk.context.json."
         )
     return assembly.stacks
+
+
+def _chosen(path: Path, ids: Collection[str] | None) -> list[Stack]:
+    """Return the stacks of these ids, or all of them, in an order that deploys."""
+    stacks = read_assembly(path)
+    if ids is None:
+        return stacks
+    known = [stack.id for stack in stacks]
+    if unknown := [one for one in ids if one not in known]:
+        raise UsageError(f"{str(path)!r} has no stack {unknown[0]!r}. Allowed: {', '.join(known)}.")
+    return [stack for stack in stacks if stack.id in ids]
 
 
 def _account(stack: Stack) -> str:

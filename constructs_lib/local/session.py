@@ -25,7 +25,7 @@ from constructs_lib.local.errors import LocalCloudError, UsageError
 from constructs_lib.local.folders import remove_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -108,17 +108,23 @@ class LocalCloud:
         return self.endpoint.client(service, account=account, region=region)
 
     def deploy(
-        self, assembly: Path, *, cdk: Path | str | None = None, on_line: Callable[[str], None] | None = None
+        self,
+        assembly: Path,
+        *,
+        stacks: Collection[str] | None = None,
+        cdk: Path | str | None = None,
+        on_line: Callable[[str], None] | None = None,
     ) -> dict[str, dict[str, str]]:
-        """Deploy every stack of a cloud assembly and return the outputs by stack name.
+        """Deploy a cloud assembly and return the outputs by stack name.
 
         The second of two stacks of one name goes by `<name> (<account>/<Region>)`.
 
-        `cdk` is the CDK CLI (omitted: the one on PATH); `on_line` is called with each line that it prints. Stacks of no
+        `stacks` are the ids of those to deploy, without those that they depend on (omitted: all of them). `cdk` is the
+        CDK CLI (omitted: the one on PATH); `on_line` is called with each line that it prints. Stacks of no
         particular account or Region go to account 111111111111 and us-east-1. Raises `UsageError` for a folder that
         isn't an assembly and `LocalCloudError`, with the CLI's last lines in `details`, when it fails.
         """
-        self.stacks = self._deployer.deploy(assembly, cdk=cdk, on_line=on_line)
+        self.stacks = self._deployer.deploy(assembly, stacks=stacks, cdk=cdk, on_line=on_line)
         outputs: dict[str, dict[str, str]] = {}
         for stack in self.stacks:
             twin = f"{stack.name} ({stack.account}/{stack.region})"

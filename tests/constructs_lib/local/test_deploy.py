@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from constructs_lib.local import Endpoint, LocalCloud, LocalCloudError, UsageError
 from constructs_lib.local.deploy import Deployer
@@ -127,6 +128,22 @@ def test_stacks_of_one_name_in_two_accounts_stay_apart(cloud: LocalCloud, tmp_pa
         "Twin": {"Owner": "333333333333"},
         "Twin (444444444444/us-east-1)": {"Owner": "444444444444"},
     }
+
+
+@pytest.mark.local
+def test_deploys_no_other_stacks_than_those_asked_for(cloud: LocalCloud, tmp_path: Path, cdk_cli: Path) -> None:
+    stacks = {name: (f"{account}/us-east-1", TOPIC) for name, account in (("One", "3" * 12), ("Two", "4" * 12))}
+    folder = write_assembly(tmp_path / "chosen.out", stacks)
+    assert list(cloud.deploy(folder, stacks=["Two"], cdk=cdk_cli)) == ["Two"]
+    assert [stack.account for stack in cloud.stacks] == ["4" * 12]
+    with pytest.raises(ClientError, match="One does not exist"):
+        cloud.client("cloudformation", account="3" * 12).describe_stacks(StackName="One")
+
+
+def test_refuses_a_stack_that_the_assembly_does_not_have(tmp_path: Path, bare_assembly: Path, cdk: Path) -> None:
+    deployer = Deployer(Endpoint("http://127.0.0.1:1"), tmp_path / "home")
+    with pytest.raises(UsageError, match=r"has no stack 'Bear'\. Allowed: Bare\.$"):
+        deployer.deploy(bare_assembly, stacks=["Bear"], cdk=cdk)
 
 
 @pytest.mark.local
