@@ -81,9 +81,9 @@ class Templates:
 
     def __init__(self, assembly: Assembly, *, account: str, region: str) -> None:
         every = [r for stack in assembly.stacks for r in _resources(stack, account, region)]
-        with_arn = [r for r in every if r.arn.startswith("arn:")]
-        self._resources = {r.arn: r for r in with_arn}
-        self._twice = {r.arn for r in with_arn if self._resources[r.arn] is not r}
+        self._with_arn = [r for r in every if r.arn.startswith("arn:")]
+        self._resources = {r.arn: r for r in self._with_arn}
+        self._twice = {r.arn for r in self._with_arn if self._resources[r.arn] is not r}
         self._policies = [r for r in every if r.type in _OF_ROLES or r.type in _OF_RESOURCES]
 
     @property
@@ -99,7 +99,7 @@ class Templates:
     def find(self, name: str, *, role: bool = False) -> Resource:
         """Return the resource, or role, that goes by the name; raises `ValueError` for none and for several."""
         kind = "role" if role else "resource"
-        among = [r for r in self._resources.values() if not role or r.type == "AWS::IAM::Role"]
+        among = [r for r in self._with_arn if not role or r.type == "AWS::IAM::Role"]
         found = [r for r in among if name in r.names]
         if len(found) == 1:
             return self._only(found[0])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -115,4 +116,4 @@ def _last_words(process: subprocess.Popen[str]) -> str:
     """What Node said of the error that ended it, which its stack trace surrounds."""
     assert process.stderr is not None  # noqa: S101 - it is a pipe
     lines = [line.strip() for line in process.stderr.read().splitlines() if line.strip()]
-    return next((line for line in lines if "Error" in line), lines[-1] if lines else "it said nothing")
+    return next((line for line in lines if re.match(r"\w*Error\b", line)), lines[-1] if lines else "it said nothing")

@@ -30,6 +30,13 @@ Context = Mapping[str, "str | bool | int | Sequence[str]"]
 
 _SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 _CALLER = re.compile(r"arn:[^:]+:iam::(\d{12}):(role|user)/(?:.*/)?([^/]+)")
+# Asked for here: of an unknown operator on a key that the request hasn't got the simulator says nothing.
+_OPERATOR = re.compile(
+    r"(for(anyvalue|allvalues):)?"
+    r"(string(not)?(equals(ignorecase)?|like)|arn(not)?(equals|like)|(not)?ipaddress|bool|binaryequals|"
+    r"(numeric|date)((not)?equals|(less|greater)than(equals)?))(ifexists)?|null",
+    re.IGNORECASE,
+)
 _EVERYTHING: Document = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
@@ -260,10 +267,12 @@ class PolicySimulation:
         answer = self._engine.decide({"simulation": _simulation(request, who, policy), "trust": is_trust})
         if "error" in answer:
             raise ValueError(_refusal(answer, action, resource))
-        asked = "the trust policy" if is_trust else f"the policy of {arn}"
-        statements = list(_statements(answer, asked))
+        sources = {"resource": "the trust policy" if is_trust else f"the policy of {arn}"}
+        if who.account is not None:
+            sources |= {"identity": "the caller's policies", "boundary": "the permissions boundary"}
+        statements = list(_statements(answer, sources["resource"]))
         _check(answer["result"], statements, action)
-        decision = Decision(answer["result"] == "Allowed", _why(answer, statements, asked))
+        decision = Decision(answer["result"] == "Allowed", _why(answer, statements, sources))
         # What isn't known was taken to allow everything: where that doesn't help, nothing it says would.
         missing = (*who.unknown, *unknown)
         if decision and missing:
@@ -438,7 +447,7 @@ def _check(result: str, statements: _Statements, action: str) -> None:
                 raise ValueError(_not_judged(action))
             continue
         for condition in statement.get("conditions") or ():
-            if condition.get("missingOperator"):
+            if _OPERATOR.fullmatch(condition["operator"]) is None:
                 raise ValueError(f"{label}: IAM has no condition operator {condition['operator']!r}.")
             for value in _listed(condition.get("values")):
                 if "Invalid ARN" in value.get("errors", ()):
@@ -453,14 +462,13 @@ def _not_judged(action: str) -> str:
     )
 
 
-def _why(answer: Mapping[str, Any], statements: _Statements, resource_policy: str) -> str:
+def _why(answer: Mapping[str, Any], statements: _Statements, sources: Mapping[str, str]) -> str:
     """Return, in a line, what decided."""
     matching = [(label, statement) for label, statement in statements if statement["matches"]]
     if answer["result"] == "ExplicitlyDenied":
         return " and ".join(f"{label} denies it" for label, statement in matching if statement["effect"] == "Deny")
     if answer["result"] == "Allowed":
         return " and ".join(f"{label} allows it" for label, _ in matching)
-    sources = {"resource": resource_policy, "identity": "the caller's policies", "boundary": "the permissions boundary"}
     lacking = [source for kind, source in sources.items() if not _grants(answer[kind])]
     near = [
         f"{label} {reason}"
@@ -468,7 +476,7 @@ def _why(answer: Mapping[str, Any], statements: _Statements, resource_policy: st
         if statement["effect"] == "Allow" and not statement["matches"] and statement["actionMatch"]
         for reason in _mismatches(statement)
     ]
-    return "; ".join([f"nothing in {' or '.join(lacking) or resource_policy} allows it", *near])
+    return "; ".join([f"nothing in {' or '.join(lacking) or sources['resource']} allows it", *near])
 
 
 def _grants(analysis: Mapping[str, Any]) -> bool:
@@ -479,6 +487,7 @@ def _mismatches(statement: Mapping[str, Any]) -> Iterator[str]:
     """Yield what kept a statement from matching."""
     if statement["principalMatch"] == "NoMatch":
         yield "is for another principal"
+        return
     if not statement["resourceMatch"]:
         yield "is for another resource"
     for condition in statement.get("conditions") or ():
