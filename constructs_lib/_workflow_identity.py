@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
-from constructs_lib._checks import usage_error
+from constructs_lib._checks import check_kind, usage_error
 
 _ACCOUNT = r"\d{12}"
 _MACHINE_NAME = r"[0-9A-Za-z_-]{1,80}"
@@ -60,10 +60,31 @@ class ChildWorkflow:
     child_type: sfn.StateMachineType
 
     @classmethod
-    def in_this_account(cls, state_machine: sfn.IStateMachine) -> "ChildWorkflow":
-        """A child of the parent's own account and Region; no role is assumed for it."""
+    def in_this_account(
+        cls, state_machine: sfn.IStateMachine, *, child_type: sfn.StateMachineType | None = None
+    ) -> "ChildWorkflow":
+        """A child of the parent's own account and Region; no role is assumed for it.
+
+        `child_type` says whether an imported child is EXPRESS; omitted, one that is made here says so itself.
+
+        Raises:
+            ValueError: for what is no state machine, and a type that isn't its own.
+
+        """
         check_machine("ChildWorkflow", "state_machine", state_machine)
-        return cls(state_machine, None, None, None, "", None, type_of(state_machine) or sfn.StateMachineType.STANDARD)
+        known = type_of(state_machine)
+        if child_type is None:
+            child_type = known or sfn.StateMachineType.STANDARD
+        _check_type(child_type)
+        if known is not None and child_type is not known:
+            raise usage_error(
+                "ChildWorkflow",
+                "child_type",
+                child_type.name,
+                allowed=f"the child's own, {known.name}",
+                fix="Leave it out: it is for an imported child.",
+            )
+        return cls(state_machine, None, None, None, "", None, child_type)
 
     @classmethod
     def in_account(
@@ -86,6 +107,7 @@ class ChildWorkflow:
         check_machine_name("ChildWorkflow", "state_machine_name", state_machine_name)
         if target_role_name is not None:
             check_role_name("ChildWorkflow", "target_role_name", target_role_name)
+        _check_type(child_type)
         return cls(None, account, None, None, state_machine_name, target_role_name, child_type)
 
     @classmethod
@@ -117,6 +139,7 @@ class ChildWorkflow:
                     allowed=f"a role of the child's account {account}, in its partition {partition}",
                     fix="The target role is the child's owner's.",
                 )
+        _check_type(child_type)
         return cls(None, account, region, partition, name, role, child_type)
 
     def check_place(self, scope: Construct, where: str) -> None:
@@ -250,9 +273,20 @@ def chosen_name(scope: Construct, argument: str, state_machine: sfn.IStateMachin
     """Return the name that `state_machine` was given.
 
     Raises:
-        ValueError: it has none, or one that can't be used across accounts.
+        ValueError: it has none, or one that can't be used across accounts; or it isn't where `scope`'s stack is.
 
     """
+    stack = Stack.of(scope)
+    home = state_machine.env
+    for what, theirs, ours in (("account", home.account, stack.account), ("Region", home.region, stack.region)):
+        if differ(theirs, ours):
+            raise usage_error(
+                scope,
+                argument,
+                f"a state machine of the {what} {theirs}",
+                allowed=f"one of the stack's {what}, {ours}",
+                fix="Make the role where the state machine is.",
+            )
     own = state_machine.node.default_child
     name = own.state_machine_name if isinstance(own, sfn.CfnStateMachine) else None
     if own is None and not Token.is_unresolved(state_machine.state_machine_arn):
@@ -292,6 +326,10 @@ def check_machine(where: Construct | str, argument: str, value: object) -> None:
         raise usage_error(
             where, argument, value, allowed="a state machine", fix="Use sfn.StateMachine, or one of its from_ methods."
         )
+
+
+def _check_type(child_type: object) -> None:
+    check_kind("ChildWorkflow", "child_type", child_type, sfn.StateMachineType, fix="Use sfn.StateMachineType.EXPRESS.")
 
 
 def check_machine_name(where: str, argument: str, name: object) -> None:

@@ -53,12 +53,12 @@ _ONE_HOUR = Duration.hours(1)
 _YEAR_SECONDS = 31_536_000
 _FIVE_MINUTES = Duration.minutes(5)
 
-# A closed execution's name can't be used again for 90 days, so each attempt and each redrive has one of its own; the
-# hash keeps those of a loop's rounds and a map's items apart. 50 + 17 characters and two numbers: under 80.
+# A closed execution's name can't be used again for 90 days, so each attempt and each redrive has one of its own. The
+# random part keeps those of a loop's rounds and a map's items apart: of a map in a map the context tells the inner
+# index only. 50 + 16 characters and two numbers: under 80.
 _EXECUTION_NAME = jsonata(
-    "$substring($states.context.Execution.Name, 0, 50) & '-' & $substring($hash($states.context.Execution.Id & ' ' & "
-    "$states.context.State.Name & ' ' & $states.context.State.EnteredTime & ' ' & $states.context.Map.Item.Index, "
-    "'SHA-256'), 0, 16) & '-' & $states.context.Execution.RedriveCount & '-' & $states.context.State.RetryCount"
+    "$substring($states.context.Execution.Name, 0, 50) & '-' & $substring($uuid(), 0, 13) & '-' & "
+    "$states.context.Execution.RedriveCount & '-' & $states.context.State.RetryCount"
 )
 # By this name the console links the child to its parent.
 _STARTED_BY = {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "$states.context.Execution.Id"}
@@ -313,10 +313,12 @@ class ChildFailure(sfn.Fail):
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
-        # `.sync` puts the child's description, JSON, into the Cause; one that was cut short isn't read.
+        # `.sync` puts the child's description, JSON, into the Cause; one that was cut short isn't read. What a child
+        # reports by another name is its own, whatever its Cause looks like. A Cause need not be there.
         child = (
-            "$cause := $string($states.input.Cause); "
-            '$child := $contains($cause, /^\\{.*"ExecutionArn".*\\}$/) ? $parse($cause); '
+            "$cause := $states.input.Cause & ''; "
+            "$child := $states.input.Error = 'States.TaskFailed' and "
+            '$contains($cause, /^\\{.*"ExecutionArn".*\\}$/) ? $parse($cause); '
         )
         super().__init__(
             scope,
@@ -399,7 +401,7 @@ class ReportedWork(sfn.StateMachineFragment):
         # As much as the call takes, and a Cause need not be there.
         error = {
             "Error": jsonata("$substring($states.input.Error, 0, 256)"),
-            "Cause": jsonata("$substring($string($states.input.Cause), 0, 32768)"),
+            "Cause": jsonata("$substring($states.input.Cause & '', 0, 32768)"),
         }
         failure = NestedTask(
             self,
@@ -413,7 +415,7 @@ class ReportedWork(sfn.StateMachineFragment):
                 f"{construct_id}: failed",
                 query_language=sfn.QueryLanguage.JSONATA,
                 error=jsonata("$states.input.Error"),
-                cause=jsonata("$string($states.input.Cause)"),
+                cause=jsonata("$states.input.Cause & ''"),
             )
         )
         self._work.next(self._success)
@@ -477,12 +479,12 @@ def _check_call(
             where, "input", given, allowed="an object, JSONata in its values", fix="Leave it out for the state's input."
         )
     for name in given:
-        if name.endswith(".$") or name in _STARTED_BY | _TASK_TOKEN:
+        if not isinstance(name, str) or name.endswith(".$") or name in _STARTED_BY | _TASK_TOKEN:
             raise usage_error(
                 where,
                 "input",
                 name,
-                allowed="names without the .$ of JSONPath, other than those that are added",
+                allowed="names as text without the .$ of JSONPath, other than those that are added",
                 fix='Use {"review": "{% $states.input.review %}"}, in JSONata.',
             )
 
@@ -507,7 +509,7 @@ def _literal(value: Any) -> str:
     if is_list(value):
         return "[" + ", ".join(map(_literal, value)) + "]"
     expression = re.fullmatch(r"\{%(.*)%\}", value, re.DOTALL) if isinstance(value, str) else None
-    return json.dumps(value) if expression is None else f"({expression[1].strip()})"
+    return json.dumps(value, ensure_ascii=False) if expression is None else f"({expression[1].strip()})"
 
 
 def _start_statements(scope: Construct, child: ChildWorkflow, action: str) -> list[iam.PolicyStatement]:
