@@ -1,8 +1,13 @@
-"""What MiniStack's IAM doesn't look at: the resource of every Step Functions call, and whom a service's role trusts."""
+"""What MiniStack's IAM doesn't look at: the resource of every Step Functions call, and whom a service's role trusts.
+
+And what it names otherwise than AWS: the actions and resources of Bedrock's calls.
+"""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, lambda_svc
@@ -14,11 +19,29 @@ from constructs_lib.local.emulator.tasks.task_tokens import state_machine_of
 _STATES_RESOURCES = ("mapRunArn", "stateMachineAliasArn", "stateMachineVersionArn", "resourceArn")
 
 
+# Converse has no action of its own: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+_BEDROCK_ACTIONS = {
+    "bedrock:Converse": "bedrock:InvokeModel",
+    "bedrock:ConverseStream": "bedrock:InvokeModelWithResponseStream",
+}
+# https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html
+_INFERENCE_PROFILE = r"/model/((?:us|us-gov|eu|apac|au|ca|jp|global)\.[^/]+)/"
+
+
+def _iam_action(service: str, method: str, path: str, headers: Any, body: bytes, params: Any) -> str | None:
+    """In the place of MiniStack's `extract_iam_action`."""
+    action: str | None = _original_iam_action(service, method, path, headers, body, params)
+    return action and _BEDROCK_ACTIONS.get(action, action)
+
+
 def _resource_arn(
     service: str, method: str, path: str, headers: Any, body: bytes, params: Any, region: str, account: str
 ) -> str:
     """In the place of MiniStack's `extract_resource_arn`: the ARN that the statements' resources are compared with."""
     found: str = _original_resource_arn(service, method, path, headers, body, params, region, account)
+    if service == "bedrock-runtime" and (profile := re.match(_INFERENCE_PROFILE, unquote(path))):
+        # AWS also asks for the model, in each Region that the profile reaches; which those are, nobody here knows.
+        return f"arn:aws:bedrock:{region}:{account}:inference-profile/{profile[1]}"
     if service != "states" or found != "*":
         return found
     try:
@@ -113,6 +136,7 @@ def _condition_key(key: str, context: Any) -> Any:
 
 
 _original_condition_key: Any = iam_evaluator._resolve_condition_key
+_original_iam_action: Any = iam_actions.extract_iam_action
 _original_resource_arn: Any = iam_actions.extract_resource_arn
 _original_create_function: Callable[..., Any] = lambda_svc._create_function
 _original_update_function: Callable[..., Any] = lambda_svc._update_config
@@ -123,6 +147,7 @@ def install() -> None:
     require(iam, "_roles")
     require(iam_evaluator, "EvalContext", "evaluate_trust_policy")
     replace(iam_evaluator, "_resolve_condition_key", _condition_key)
+    replace(iam_actions, "extract_iam_action", _iam_action)
     replace(iam_actions, "extract_resource_arn", _resource_arn)
     replace(lambda_svc, "_create_function", _create_function)
     replace(lambda_svc, "_update_config", _update_function)

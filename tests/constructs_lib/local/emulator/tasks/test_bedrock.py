@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.constructs_lib.local.emulator.conftest import BEDROCK_REPLIES, Cloud
+from tests.constructs_lib.local.emulator.conftest import ACCOUNT, BEDROCK_REPLIES, Cloud
 
 pytestmark = pytest.mark.local
 
@@ -113,6 +113,27 @@ def test_should_ask_the_roles_policies_for_the_model(cloud: Cloud) -> None:
 
     assert (denied.status, denied.error) == ("FAILED", "Bedrock.AccessDeniedException")
     assert "bedrock:InvokeModel" in denied.cause
+
+
+@pytest.mark.parametrize(
+    ("model", "resource"),
+    [
+        (NOVA, f"arn:aws:bedrock:us-east-1::foundation-model/{NOVA}"),
+        (f"eu.{NOVA}", f"arn:aws:bedrock:us-east-1:{ACCOUNT}:inference-profile/eu.{NOVA}"),
+    ],
+)
+def test_should_ask_for_the_same_permission_when_the_model_converses(cloud: Cloud, model: str, resource: str) -> None:
+    converse = {"ModelId": model, "Messages": [{"Role": "user", "Content": [{"Text": "hello"}]}]}
+    machine = task("arn:aws:states:::aws-sdk:bedrockruntime:converse", converse)
+    role, other_role = (
+        cloud.role("states", {"Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": arn})
+        for arn in (resource, resource.replace("nova", "titan"))
+    )
+
+    assert cloud.run(machine, role=role).status == "SUCCEEDED"
+    denied = cloud.run(machine, role=other_role)
+    assert denied.error == "BedrockRuntime.AccessDeniedException"
+    assert "not authorized to perform: bedrock:InvokeModel " in denied.cause
 
 
 def test_should_say_what_is_wrong_with_a_file_that_was_spoilt(cloud: Cloud) -> None:
