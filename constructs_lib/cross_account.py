@@ -66,8 +66,7 @@ class WorkflowRole(iam.Role):
     """The execution role of one state machine, by the name that the other account trusts.
 
     Give it to the `sfn.StateMachine` of that name, which adds what its states need. Step Functions assumes it for that
-    machine and its map runs only; that `aws:SourceArn` may name one machine is AWS's to confirm, the local cloud
-    doesn't evaluate this trust.
+    machine and its map runs only.
 
     Args:
         scope: The construct that this one belongs to.

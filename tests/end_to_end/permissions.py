@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def without(statement: Statement, cloud: LocalCloud, assembly: Path, account: str) -> Iterator[None]:
-    """The deployed app with one statement less."""
-    text = (assembly / f"{STACK}.template.json").read_text()
-    # As the table has it, for no account and Region in particular.
-    template = json.loads(text.replace(f":{DEFAULT_REGION}:{account}:", ":${AWS::Region}:${AWS::AccountId}:"))
+def without(
+    statement: Statement, cloud: LocalCloud, assembly: Path, account: str, *, stack: str = STACK
+) -> Iterator[None]:
+    """A deployed stack with one statement less."""
+    text = (assembly / f"{stack}.template.json").read_text()
+    # As the table has it: for no Region in particular, and, where the stack is for no account, for none.
+    text = text.replace(DEFAULT_REGION, "${AWS::Region}")
+    template = json.loads(text.replace(f":{account}:", ":${AWS::AccountId}:") if stack == STACK else text)
     (place,) = (place for found, place in every_statement(template) if found == statement)
     assert place is not None
     policy = template["Resources"][place.policy]["Properties"]
     cloudformation, iam = cloud.client("cloudformation", account=account), cloud.client("iam", account=account)
-    deployed = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+    deployed = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
     physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in deployed}
     names = {"RoleName": physical[policy["Roles"][0]["Ref"]], "PolicyName": policy["PolicyName"]}
     document = iam.get_role_policy(**names)["PolicyDocument"]
