@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from constructs_lib.local import ExecutionResult, LocalCloud
+    from tests.end_to_end.cross_account_app import CrossAccountApp
 
 BATCH_SIZE = 5
 
@@ -77,6 +78,17 @@ def wind_speed(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPa
     outputs = cloud.deploy(assembly, cdk=cdk_cli)[STACK]
     put_objects(cloud.client("s3", account=NOAA_ACCOUNT), Source("nothing yet", []), lambda: None)
     return WindSpeedApp(cloud, assembly, outputs)
+
+
+@pytest.fixture(scope="session")
+def two_accounts(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> CrossAccountApp:
+    """The cross-account app, in accounts of its own."""
+    # Here: the other tests need no jsii in this process.
+    from tests.end_to_end.cross_account_app import deploy
+
+    return deploy(
+        cloud, cdk_cli, tmp_path_factory.mktemp("cross_account"), source="333333333333", target="444444444444"
+    )
 
 
 @pytest.fixture(scope="session")
