@@ -326,7 +326,7 @@ def _check_callers(scope: Construct, callers: Sequence[WorkflowIdentity]) -> Non
                 "callers",
                 caller.account,
                 allowed="other accounts than the stack's own",
-                fix="Here a parent needs no target role: use ChildWorkflow.in_this_account(…).",
+                fix="Within one account no role is assumed: use ChildWorkflow.in_this_account(…).",
             )
         machine = (caller.account, caller.state_machine_name)
         role = (caller.account, role_name_of(scope, caller))
