@@ -27,6 +27,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
     StateTaskServiceLambda,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
+    StateTaskServiceSfn,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sqs import (
     StateTaskServiceSqs,
 )
@@ -154,6 +157,23 @@ def _sqs_failure(self: Any, env: Any, ex: Exception) -> Any:
     return service_failure(self, env, error, cause)
 
 
+def _nested_failure(self: Any, env: Any, ex: Exception) -> Any:
+    """In the place of moto's `StateTaskServiceSfn._from_error`: an error that isn't modelled has the SDK's own name.
+
+    A denied or throttled StartExecution, that is. Inferred from what DynamoDB and Lambda do; AWS's own solutions retry
+    `StepFunctions.AWSStepFunctionsException`.
+    """
+    failure = _original_nested_failure(self, env, ex)
+    if not isinstance(ex, ClientError):
+        return failure
+    # Without the "Exception" of those whose names have it, which moto appends to all.
+    code = ex.response["Error"]["Code"]
+    if _modelled_errors("stepfunctions").isdisjoint({code, f"{code}Exception"}):
+        error = "StepFunctions.AWSStepFunctionsException"
+        return service_failure(self, env, error, failure.event_details["taskFailedEventDetails"]["cause"])
+    return failure
+
+
 def _sdk_service(self: Any, boto_service_name: str | None = None) -> str:
     """In the place of moto's `_get_boto_service_name` for AWS SDK integrations: they go by the Java SDK's packages."""
     name = boto_service_name or self.resource.api_name
@@ -200,6 +220,7 @@ def _exception_name(service_name: str, ex: Exception) -> str:
 _original_dynamodb_error_cause: Any = StateTaskServiceDynamoDB._error_cause_from_client_error
 _original_send_to_queue: Any = StateTaskServiceSqs._eval_service_task
 _original_sqs_failure: Any = StateTaskServiceSqs._from_error
+_original_nested_failure: Any = StateTaskServiceSfn._from_error
 _original_function_failure: Any = StateTaskLambda._from_error
 _original_lambda_error_cause: Any = StateTaskServiceLambda._error_cause_from_client_error
 
@@ -223,5 +244,6 @@ def install() -> None:
     replace(StateTaskServiceDynamoDB, "_error_cause_from_client_error", staticmethod(_dynamodb_error_cause))
     replace(StateTaskServiceSqs, "_eval_service_task", _send_to_queue)
     replace(StateTaskServiceSqs, "_from_error", _sqs_failure)
+    replace(StateTaskServiceSfn, "_from_error", _nested_failure)
     replace(StateTaskServiceAwsSdk, "_get_boto_service_name", _sdk_service)
     replace(StateTaskServiceAwsSdk, "_normalise_exception_name", staticmethod(_exception_name))

@@ -82,6 +82,24 @@ def test_should_see_a_time_in_an_expression(cloud: Cloud) -> None:
 
 
 @pytest.mark.local
+def test_should_name_a_child_that_may_not_be_started_or_is_not_there(cloud: Cloud) -> None:
+    child = cloud.machine({"Pass": {"Type": "Pass", "End": True}})
+
+    def started(machine: str, resource: str) -> str | None:
+        task = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::states:startExecution",
+            "Arguments": {"StateMachineArn": machine},
+            "End": True,
+        }
+        statement = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": resource}
+        return cloud.run({"Start": task}, role=cloud.role("states", statement)).error
+
+    assert started(child, f"{child}-other") == "StepFunctions.AWSStepFunctionsException"
+    assert started(f"{child}-gone", "*") == "StepFunctions.StateMachineDoesNotExistException"
+
+
+@pytest.mark.local
 def test_should_name_what_sqs_refuses(cloud: Cloud) -> None:
     queue = cloud.client("sqs").create_queue(QueueName=cloud.name("queue"))["QueueUrl"]
     task = {
