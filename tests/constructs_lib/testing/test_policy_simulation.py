@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -74,7 +75,8 @@ SOURCE = {
         ),
         "Sibling": role("sibling", trust(STATES)),
         "Absent": {**role("absent", trust(STATES)), "Condition": "Never"},
-        "Shared": role("shared-here", trust(STATES)),
+        "Shared": role("shared", trust(STATES)),
+        "SharedPolicy": policy_of("AWS::IAM::Policy", allow("sqs:*"), PolicyName="Default", Roles=[{"Ref": "Shared"}]),
         "Named": role(
             None,
             trust({"Service": {"Fn::Sub": "lambda.${AWS::URLSuffix}"}}),
@@ -110,7 +112,7 @@ TARGET = {
             Policies=[{"PolicyName": "Start", "PolicyDocument": allow("states:StartExecution", {"Ref": "Child"})}],
         ),
         "Child": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"StateMachineName": "child"}},
-        "Shared": role("shared-there", trust(STATES)),
+        "Shared": role("shared", trust(STATES)),
         "Alerts0F1E2D3C": {"Type": "AWS::SNS::Topic", "Properties": {"KmsMasterKeyId": {"Ref": "Key"}}},
         "AlertsPolicy": policy_of(
             "AWS::SNS::TopicPolicy",
@@ -345,7 +347,9 @@ def test_should_judge_an_object_by_its_bucket(simulation: PolicySimulation) -> N
 
 def test_should_not_ask_a_trust_policy_for_anything_else(simulation: PolicySimulation) -> None:
     admin = simulation.with_policies("Caller", simulation.ADMINISTRATOR)
-    assert admin.allows("Caller", "iam:PassRole", "Sibling")
+    denying = admin.with_trust("Sibling", document({"Effect": "Deny", "Principal": "*", "Action": "*"}))
+    assert denying.allows("Caller", "iam:PassRole", "Sibling")
+    assert not denying.can_assume("Sibling", by="Caller")
 
 
 def test_should_deny_a_state_machine_of_another_account(simulation: PolicySimulation) -> None:
@@ -369,6 +373,11 @@ def test_should_find_every_policy_of_a_role(simulation: PolicySimulation) -> Non
     assert not knows.allows("Named", "sqs:ReceiveMessage", queue)
     assert not simulation.can_assume("Named", by="Caller")
     assert simulation.can_assume("Named", by="lambda.amazonaws.com")
+
+
+def test_should_tell_roles_of_one_name_by_their_accounts(simulation: PolicySimulation) -> None:
+    assert set(simulation.policies("Source.Shared")) == {"SharedPolicy"}
+    assert simulation.policies("Target.Shared") == {}
 
 
 def test_should_need_a_managed_policy_of_aws_only_where_it_decides(simulation: PolicySimulation) -> None:
@@ -407,7 +416,7 @@ def test_should_find_a_role_by_each_of_its_names(simulation: PolicySimulation, n
 
 def test_should_list_the_roles(simulation: PolicySimulation) -> None:
     names = [arn.rpartition("/")[2] for arn in simulation.roles]
-    assert names == ["caller", "sibling", "shared-here", "Source-Named", "bounded", "target", "shared-there"]
+    assert names == ["caller", "sibling", "shared", "Source-Named", "bounded", "target", "shared"]
 
 
 def test_should_read_nested_stacks(policy_simulator: PolicySimulator, tmp_path: Path) -> None:
@@ -510,6 +519,11 @@ class TestErrors:
         with pytest.raises(ValueError, match="can't be told without the policy of arn:aws:iam::333333333333:role/x"):
             simulation.allows("Caller", "sts:AssumeRole", foreign, identity_policies=everything)
         assert not simulation.allows("Caller", "sts:AssumeRole", foreign)
+        own_key = f"arn:aws:kms:us-east-1:{HERE}:key/1234"
+        with pytest.raises(
+            ValueError, match="can't be told without the policy of arn:aws:kms:us-east-1:111111111111:key"
+        ):
+            simulation.allows("Caller", "kms:Decrypt", own_key)
         known = simulation.with_resource_policy(foreign, THE_ACCOUNT)
         assert known.allows("Caller", "sts:AssumeRole", foreign, identity_policies=everything)
 
@@ -576,13 +590,16 @@ class TestProcess:
             raise KeyboardInterrupt
 
         before = signal.signal(signal.SIGALRM, interrupted)
+        process = psutil.Process(engine.pid)
         try:
-            psutil.Process(engine.pid).suspend()
+            process.suspend()
             signal.setitimer(signal.ITIMER_REAL, 0.1)
             with pytest.raises(KeyboardInterrupt):
                 engine.decide(self.question("states:StartExecution"))
         finally:
             signal.signal(signal.SIGALRM, before)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
         assert engine.decide(self.question("states:Nope"))["error"] == "invalid.action"
 
     def test_should_say_what_node_said(self, tmp_path: Path) -> None:
