@@ -168,6 +168,11 @@ class ReviewClassifier(Construct):
         return self._table
 
     @property
+    def foundation_model_id(self) -> str:
+        """The model's own id, which an inference profile's ends in."""
+        return re.sub(f"^{_PROFILE}", "", self._model_id)
+
+    @property
     def topic(self) -> sns.ITopic:
         """Hears of each fake review."""
         return self._topic
@@ -267,7 +272,7 @@ class ReviewClassifier(Construct):
     def _invoke_model(self) -> list[iam.PolicyStatement]:
         """Return what allows the call: of a foundation model one statement, of an inference profile two."""
         stack = Stack.of(self)
-        base = re.sub(f"^{_PROFILE}", "", self._model_id)
+        base = self.foundation_model_id
         in_region = base == self._model_id
         model = stack.format_arn(
             service="bedrock",

@@ -95,6 +95,14 @@ class ReviewsTargetStack(Stack):
                 "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.",
             ),
         )
+        Validations.of(self.classifier).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:bedrock:*::foundation-model/"
+                f"{self.classifier.foundation_model_id}]",
+                reason="An inference profile chooses the Region; the statement holds for that profile only: "
+                "https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html.",
+            )
+        )
         Validations.of(self.target_role).acknowledge(
             Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:{region}:{self.account}:execution:{CHILD}:*]",

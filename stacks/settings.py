@@ -17,7 +17,7 @@ from aws_cdk import aws_logs as logs
 
 from constructs_lib.alerts import EMAIL
 from constructs_lib.cross_account import ORGANIZATION_ID
-from constructs_lib.reviews import MODEL_ID
+from constructs_lib.reviews import MODEL_ID, MODEL_ID_PATTERN
 from constructs_lib.wind_speed import FIRST_YEAR, MAX_BATCH_SIZE, UNITS, Unit
 
 T = TypeVar("T")
@@ -174,7 +174,7 @@ class Settings:
             organization_id=read("organization_id", _matching(ORGANIZATION_ID), None, "such as o-a1b2c3d4e5"),
             review_model_id=read(
                 "review_model_id",
-                _matching(r"[a-z0-9.:-]+"),
+                _matching(MODEL_ID_PATTERN),
                 MODEL_ID,
                 f"the id of a foundation model such as {MODEL_ID}, or of an inference profile such as eu.{MODEL_ID}",
             ),

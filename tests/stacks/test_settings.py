@@ -206,7 +206,9 @@ def test_should_refuse_settings_that_do_not_go_together() -> None:
 
 
 def test_should_refuse_a_misspelt_key() -> None:
-    with pytest.raises(SettingsError, match=r"^unti: no such setting; allowed: accounts, alarm_email, .* Did you mean unit\?$"):
+    with pytest.raises(
+        SettingsError, match=r"^unti: no such setting; allowed: accounts, alarm_email, .* Did you mean unit\?$"
+    ):
         Settings.from_context({"unti": "mph"})
     with pytest.raises(SettingsError, match=r"^colour: no such setting; .* Remove it\.$"):
         Settings.from_context({"colour": "red"})
