@@ -392,7 +392,9 @@ class ReportedWork(sfn.StateMachineFragment):
             )
         self._work = sfn.Parallel.jsonata(self, construct_id, outputs=jsonata("$states.result[0]"))
         self._work.branch(work)
-        output = {"Output": jsonata("$string($states.input)")}
+        # JSON, of any value: $string leaves text as it is, so that the field's value is cut out of an object's.
+        text = '$text := $string({"o": $states.input}); $substring($text, 5, $length($text) - 6)'
+        output = {"Output": jsonata(f"({text})")}
         self._success = NestedTask(
             self,
             f"{construct_id}: report success",
