@@ -22,7 +22,7 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*/app
 
 
 def test_should_have_an_example_of_each_capability() -> None:
-    assert {"distributed_map", "wind_speed"} <= {example.parent.name for example in EXAMPLES}
+    assert {"cross_account", "distributed_map", "wind_speed"} <= {example.parent.name for example in EXAMPLES}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.parent.name)

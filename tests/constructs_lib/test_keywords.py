@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -17,14 +19,28 @@ from constructs import Construct
 
 import constructs_lib
 from constructs_lib import (
+    AccessDeniedAlarm,
     AlarmTopic,
+    CallbackRole,
+    ChildFailure,
+    ChildWorkflow,
     ExecutionAlarms,
     GsodSource,
+    NestedExpressWorkflow,
+    NestedWorkflow,
+    NestedWorkflowWithCallback,
     ObjectSource,
+    ReportedWork,
+    ReportHeartbeat,
     RetryPolicy,
     RetryRule,
+    ReviewClassifier,
+    ReviewIntake,
     S3DistributedMap,
+    TargetRole,
     WindSpeedWorkflow,
+    WorkflowIdentity,
+    WorkflowRole,
 )
 from tests.cdk import make_app, template_of
 
@@ -55,6 +71,16 @@ class Parts:
         return sfn.StateMachine.from_state_machine_arn(self.stack, name, arn)
 
 
+PARENT, OTHER_PARENT = (
+    WorkflowIdentity(account="111111111111", state_machine_name=name) for name in ("parent", "other-parent")
+)
+CHILD = ChildWorkflow.in_account(account="222222222222", state_machine_name="child")
+EXPRESS_CHILD = ChildWorkflow.in_account(
+    account="222222222222", state_machine_name="child", child_type=sfn.StateMachineType.EXPRESS
+)
+OTHER_RETRIES = RetryPolicy((RetryRule(errors=("Other",), max_attempts=1),))
+KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
 # The keywords that must be given, and for each keyword a value that isn't its default.
 REQUIRED: dict[type, dict[str, Callable[[Parts], Any]]] = {
     S3DistributedMap: {
@@ -65,6 +91,18 @@ REQUIRED: dict[type, dict[str, Callable[[Parts], Any]]] = {
     WindSpeedWorkflow: {"source": lambda parts: GsodSource.noaa()},
     AlarmTopic: {},
     ExecutionAlarms: {"state_machine": lambda parts: parts.machine, "topic": lambda parts: parts.topic},
+    AccessDeniedAlarm: {"topic": lambda parts: parts.topic},
+    WorkflowRole: {"identity": lambda parts: PARENT},
+    TargetRole: {"child": lambda parts: parts.machine, "callers": lambda parts: [PARENT]},
+    CallbackRole: {"parent": lambda parts: parts.machine, "callers": lambda parts: [PARENT]},
+    NestedWorkflow: {"child": lambda parts: CHILD},
+    NestedWorkflowWithCallback: {"child": lambda parts: CHILD, "heartbeat": lambda parts: Duration.minutes(5)},
+    NestedExpressWorkflow: {"child": lambda parts: EXPRESS_CHILD},
+    ChildFailure: {},
+    ReportHeartbeat: {"parent": lambda parts: PARENT},
+    ReportedWork: {"parent": lambda parts: PARENT, "work": lambda parts: sfn.Pass.jsonata(parts.stack, "Work")},
+    ReviewClassifier: {},
+    ReviewIntake: {"child": lambda parts: CHILD, "identity": lambda parts: PARENT},
 }
 OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
     S3DistributedMap: {
@@ -98,6 +136,76 @@ OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
     },
     AlarmTopic: {"email": lambda parts: "other@example.com"},
     ExecutionAlarms: {"state_machine": lambda parts: parts.other_machine, "topic": lambda parts: parts.other_topic},
+    AccessDeniedAlarm: {"topic": lambda parts: parts.other_topic},
+    WorkflowRole: {"identity": lambda parts: OTHER_PARENT},
+    TargetRole: {
+        "child": lambda parts: parts.other_machine,
+        "callers": lambda parts: [OTHER_PARENT],
+        "role_name": lambda parts: "other",
+        "integration_pattern": lambda parts: sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
+        "organization_id": lambda parts: "o-a1b2c3d4e5",
+        "child_key": lambda parts: kms.Key.from_key_arn(parts.stack, "Key", KEY),
+    },
+    CallbackRole: {
+        "parent": lambda parts: parts.other_machine,
+        "callers": lambda parts: [OTHER_PARENT],
+        "role_name": lambda parts: "other",
+        "token_resource": lambda parts: "*",
+        "organization_id": lambda parts: "o-a1b2c3d4e5",
+    },
+    NestedWorkflow: {
+        "child": lambda parts: ChildWorkflow.in_this_account(parts.machine),
+        "input": lambda parts: {"other": 1},
+        "timeout": lambda parts: Duration.minutes(10),
+        "retry_policy": lambda parts: OTHER_RETRIES,
+        "outputs": lambda parts: {"other": 1},
+        "assign": lambda parts: {"other": 1},
+    },
+    NestedWorkflowWithCallback: {
+        "child": lambda parts: ChildWorkflow.in_this_account(parts.machine),
+        "heartbeat": lambda parts: Duration.minutes(10),
+        "input": lambda parts: {"other": 1},
+        "timeout": lambda parts: Duration.minutes(10),
+        "retry_policy": lambda parts: OTHER_RETRIES,
+        "outputs": lambda parts: {"other": 1},
+        "assign": lambda parts: {"other": 1},
+    },
+    NestedExpressWorkflow: {
+        "child": lambda parts: ChildWorkflow.in_account(
+            account="333333333333", state_machine_name="child", child_type=sfn.StateMachineType.EXPRESS
+        ),
+        "input": lambda parts: {"other": 1},
+        "timeout": lambda parts: Duration.minutes(1),
+        "retry_policy": lambda parts: OTHER_RETRIES,
+        "on_failure": lambda parts: sfn.Pass.jsonata(parts.stack, "Other"),
+    },
+    ChildFailure: {},
+    ReportHeartbeat: {"parent": lambda parts: OTHER_PARENT, "callback_role_name": lambda parts: "other"},
+    ReportedWork: {
+        "parent": lambda parts: OTHER_PARENT,
+        "work": lambda parts: sfn.Pass.jsonata(parts.stack, "Other"),
+        "callback_role_name": lambda parts: "other",
+    },
+    ReviewClassifier: {
+        "state_machine_name": lambda parts: "other",
+        "model_id": lambda parts: "eu.amazon.nova-lite-v1:0",
+        "topic": lambda parts: parts.topic,
+        "retry_policy": lambda parts: OTHER_RETRIES,
+        "timeout": lambda parts: Duration.minutes(5),
+        "removal_policy": lambda parts: RemovalPolicy.DESTROY,
+        "log_retention": lambda parts: logs.RetentionDays.ONE_DAY,
+        "include_execution_data": lambda parts: True,
+    },
+    ReviewIntake: {
+        "child": lambda parts: ChildWorkflow.in_this_account(parts.machine),
+        "identity": lambda parts: OTHER_PARENT,
+        "fake": lambda parts: sfn.Pass.jsonata(parts.stack, "Other"),
+        "real": lambda parts: sfn.Pass.jsonata(parts.stack, "Other"),
+        "unsure": lambda parts: sfn.Pass.jsonata(parts.stack, "Other"),
+        "timeout": lambda parts: Duration.minutes(5),
+        "log_retention": lambda parts: logs.RetentionDays.ONE_DAY,
+        "include_execution_data": lambda parts: True,
+    },
 }
 
 
@@ -124,10 +232,13 @@ def templates() -> Mapping[tuple[type, str | None], str]:
             if keyword is not None:
                 given[keyword] = OTHERS[construct][keyword]
             made = construct(stack, "Construct", **{name: value(parts) for name, value in given.items()})
-            if isinstance(made, S3DistributedMap):
+            if isinstance(made, sfn.StateMachineFragment | sfn.State):
                 sfn.StateMachine(
                     stack,
                     "StateMachine",
+                    # What a state that assumes a role of another account needs.
+                    state_machine_name="named",
+                    role=iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111111111111:role/named"),
                     definition_body=sfn.DefinitionBody.from_chainable(made),
                     query_language=sfn.QueryLanguage.JSONATA,
                 )
