@@ -7,6 +7,7 @@ reporting child takes n seconds with a heartbeat after each; else their output i
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ from constructs_lib.retries import RetryPolicy, RetryRule
 from constructs_lib.testing.execution import CompletedExecution, RunningExecution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from constructs_lib.local import LocalCloud
@@ -276,6 +277,17 @@ class CrossAccountApp:
             if self.input_of(execution["executionArn"]).get(STARTED_BY) == of.execution_arn
         ]
 
+    def only_child(self, child: str, of: CompletedExecution | RunningExecution) -> RunningExecution:
+        """The one execution that a parent has started, as soon as it is there."""
+        (found,) = eventually(lambda: self.children(child, of))
+        return found  # type: ignore[no-any-return]
+
+    def types(self, execution: RunningExecution) -> list[str]:
+        """The types of the events so far."""
+        arn = execution.execution_arn
+        history = self.client("stepfunctions", arn.split(":")[4]).get_execution_history(executionArn=arn)
+        return [event["type"] for event in history["events"]]
+
     def input_of(self, execution_arn: str) -> dict[str, Any]:
         states = self.client("stepfunctions", execution_arn.split(":")[4])
         return dict(json.loads(states.describe_execution(executionArn=execution_arn)["input"]))
@@ -337,6 +349,15 @@ def deploy(cloud: LocalCloud, cdk: Path, folder: Path, *, source: str, target: s
     for assembly in reversed(synthesize(folder, source=source, target=target)):
         cloud.deploy(assembly, cdk=cdk)
     return CrossAccountApp(cloud, source, target)
+
+
+def eventually(look: Callable[[], Any], seconds: float = 20) -> Any:
+    """What `look` finds, as soon as it finds anything."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"nothing after {seconds} s"
+        time.sleep(0.05)
+    return found
 
 
 def listed(value: str | list[str]) -> list[str]:

@@ -11,11 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from constructs_lib.testing import faults
-from tests.end_to_end.cross_account_app import CHILD_CAUSE, CHILD_ERROR, HEARTBEAT_SECONDS, STARTED_BY
+from tests.end_to_end.cross_account_app import CHILD_CAUSE, CHILD_ERROR, HEARTBEAT_SECONDS, STARTED_BY, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from constructs_lib.testing.execution import CompletedExecution, RunningExecution
     from tests.end_to_end.cross_account_app import CrossAccountApp
 
@@ -28,21 +26,6 @@ POLLING = pytest.mark.parametrize(
     ids=["across accounts", "in one account"],
 )
 AT_ONCE = pytest.mark.parametrize("parent", ["express-parent", "local-express-parent"])
-
-
-def eventually(look: Callable[[], Any], seconds: float = 20) -> Any:
-    """What `look` finds, as soon as it finds anything."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"nothing after {seconds} s"
-        time.sleep(0.05)
-    return found
-
-
-def only_child(app: CrossAccountApp, child: str, of: CompletedExecution | RunningExecution) -> RunningExecution:
-    """The one execution that a parent has started, as soon as it is there."""
-    (found,) = eventually(lambda: app.children(child, of))
-    return found  # type: ignore[no-any-return]
 
 
 def name_of(execution: RunningExecution) -> str:
@@ -72,7 +55,7 @@ def test_should_record_what_aws_records(two_accounts: CrossAccountApp) -> None:
     assert scheduled["taskCredentials"] == {"roleArn": two_accounts.role("polled-child-target")}
     assert (scheduled["resource"], scheduled["timeoutInSeconds"]) == ("startExecution.sync:2", 3600)
     submitted = json.loads(details(ended, "TaskSubmitted", "taskSubmitted")["output"])
-    child = only_child(two_accounts, "polled-child", ended)
+    child = two_accounts.only_child("polled-child", ended)
     assert submitted["ExecutionArn"] == child.execution_arn
     assert child.execution_arn.split(":")[4] == two_accounts.target
 
@@ -84,7 +67,7 @@ def test_should_give_the_childs_output_and_tell_the_child_who_started_it(
     ended = two_accounts.run(parent, n=7)
 
     assert ended.output == {"echo": 7, "startedBy": ended.execution_arn}
-    started = only_child(two_accounts, child, ended)
+    started = two_accounts.only_child(child, ended)
     assert two_accounts.input_of(started.execution_arn) == {"n": 7, STARTED_BY: ended.execution_arn}
 
 
@@ -98,7 +81,7 @@ def test_should_end_with_the_childs_own_error_and_cause(two_accounts: CrossAccou
 @POLLING
 def test_should_fail_when_the_child_is_stopped(two_accounts: CrossAccountApp, parent: str, child: str) -> None:
     execution = two_accounts.start(parent, n=7, seconds=60)
-    started = only_child(two_accounts, child, execution)
+    started = two_accounts.only_child(child, execution)
     two_accounts.client("stepfunctions", two_accounts.account_of(child)).stop_execution(
         executionArn=started.execution_arn
     )
@@ -117,7 +100,7 @@ def test_should_fail_when_the_child_has_used_up_its_time(
         ended = two_accounts.run(parent, n=7, seconds=60)
 
     assert (ended.status, ended.error) == ("FAILED", "States.Timeout")
-    started = only_child(two_accounts, child, ended)
+    started = two_accounts.only_child(child, ended)
     assert ended.cause == f"The child execution {started.execution_arn} ended as TIMED_OUT."
 
 
@@ -125,28 +108,23 @@ def test_should_stop_the_child_when_the_states_time_is_over(two_accounts: CrossA
     ended = two_accounts.run("impatient-parent", fail=False)
 
     assert (ended.status, ended.error) == ("FAILED", "States.Timeout")
-    assert only_child(two_accounts, "polled-child", ended).wait(5).status == "ABORTED"
+    assert two_accounts.only_child("polled-child", ended).wait(5).status == "ABORTED"
 
 
 @POLLING
 def test_should_stop_the_child_with_the_parent(two_accounts: CrossAccountApp, parent: str, child: str) -> None:
     execution = two_accounts.start(parent, n=7, seconds=60)
-    started = only_child(two_accounts, child, execution)
-    eventually(lambda: "TaskSubmitted" in types(two_accounts, execution))
+    started = two_accounts.only_child(child, execution)
+    eventually(lambda: "TaskSubmitted" in two_accounts.types(execution))
 
     assert execution.stop().status == "ABORTED"
     assert started.wait(5).status == "ABORTED"
 
 
-def types(app: CrossAccountApp, execution: RunningExecution) -> list[str]:
-    states = app.client("stepfunctions", execution.execution_arn.split(":")[4])
-    return [event["type"] for event in states.get_execution_history(executionArn=execution.execution_arn)["events"]]
-
-
 def test_should_name_each_execution_of_the_child_anew(two_accounts: CrossAccountApp) -> None:
     runs = [two_accounts.run("polling-parent", n=7) for _ in range(2)]
 
-    names = [name_of(only_child(two_accounts, "polled-child", run)) for run in runs]
+    names = [name_of(two_accounts.only_child("polled-child", run)) for run in runs]
     assert len(set(names)) == 2
     for run, name in zip(runs, names, strict=True):
         # The parent's own name, to find it by; what makes it unique; no redrive, no retry.
@@ -163,7 +141,7 @@ def test_should_take_another_name_for_an_attempt_after_a_throttled_one(two_accou
     scheduled = [event["taskScheduledEventDetails"] for event in ended.events if event["type"] == "TaskScheduled"]
     refused, started = (json.loads(attempt["parameters"])["Name"] for attempt in scheduled)
     assert (refused[:36], refused[-4:], started[-4:]) == (started[:36], "-0-0", "-0-1")
-    assert name_of(only_child(two_accounts, "polled-child", ended)) == started
+    assert name_of(two_accounts.only_child("polled-child", ended)) == started
 
 
 def test_should_start_another_child_where_a_policy_retries_a_failed_one(two_accounts: CrossAccountApp) -> None:
@@ -183,7 +161,7 @@ def test_should_hear_of_success_from_the_child_itself(two_accounts: CrossAccount
     scheduled = details(ended, "TaskScheduled", "taskScheduled")
     assert scheduled["taskCredentials"] == {"roleArn": two_accounts.role("reporting-child-target")}
     assert scheduled["heartbeatInSeconds"] == HEARTBEAT_SECONDS
-    child = only_child(two_accounts, "reporting-child", ended).wait()
+    child = two_accounts.only_child("reporting-child", ended).wait()
     assert (child.status, child.output) == ("SUCCEEDED", ended.output)
 
 
@@ -191,7 +169,7 @@ def test_should_hear_of_failure_and_its_cause_from_the_child_itself(two_accounts
     ended = two_accounts.run("waiting-parent", fail=True)
 
     assert (ended.status, ended.error, ended.cause) == ("FAILED", CHILD_ERROR, CHILD_CAUSE)
-    child = only_child(two_accounts, "reporting-child", ended).wait()
+    child = two_accounts.only_child("reporting-child", ended).wait()
     assert (child.status, child.error, child.cause) == ("FAILED", CHILD_ERROR, CHILD_CAUSE)
 
 
@@ -202,7 +180,7 @@ def test_should_give_up_a_child_that_misses_its_heartbeat(two_accounts: CrossAcc
     # Caught as States.HeartbeatTimeout.
     assert (ended.status, ended.error) == ("FAILED", "Child.Silent")
     assert HEARTBEAT_SECONDS <= time.monotonic() - started < 20
-    child = only_child(two_accounts, "reporting-child", ended)
+    child = two_accounts.only_child("reporting-child", ended)
     assert child.status == "RUNNING"  # nothing stops it: it was only started
     child.stop()
 
@@ -211,13 +189,13 @@ def test_should_wait_longer_for_a_child_that_reports_its_heartbeat(two_accounts:
     ended = two_accounts.run("waiting-parent", n=7, beats=HEARTBEAT_SECONDS + 1)
 
     assert (ended.status, ended.output) == ("SUCCEEDED", {"echo": 7, "startedBy": ended.execution_arn})
-    child = only_child(two_accounts, "reporting-child", ended).wait()
+    child = two_accounts.only_child("reporting-child", ended).wait()
     assert child.states.count("Still at it") == HEARTBEAT_SECONDS + 1
 
 
 def test_should_take_a_token_from_its_own_account_only(two_accounts: CrossAccountApp) -> None:
     execution = two_accounts.start("waiting-parent", n=7, seconds=60)
-    child = only_child(two_accounts, "reporting-child", execution)
+    child = two_accounts.only_child("reporting-child", execution)
     token = two_accounts.input_of(child.execution_arn)["TaskToken"]
     theirs, ours = (two_accounts.client("stepfunctions", one) for one in (two_accounts.target, two_accounts.source))
 
