@@ -1,4 +1,4 @@
-"""The wheel in an empty environment: only what it declares is there, and `WindSpeedWorkflow` works."""
+"""The wheel in an empty environment: only what it declares is there, and the constructs work."""
 
 from __future__ import annotations
 
@@ -23,11 +23,29 @@ ROOT = Path(__file__).resolve().parents[1]
 
 APP = """
 from aws_cdk import App, Stack
-from constructs_lib import GsodSource, WindSpeedWorkflow
+from aws_cdk import aws_stepfunctions as sfn
+from constructs_lib import ChildFailure, ChildWorkflow, GsodSource, NestedWorkflow, TargetRole, WindSpeedWorkflow
+from constructs_lib import WorkflowIdentity, WorkflowRole
+
+PARENT = WorkflowIdentity(account="111111111111", state_machine_name="parent")
 
 app = App()
 stack = Stack(app, "Mine")
 WindSpeedWorkflow(stack, "WindSpeed", source=GsodSource.noaa())
+
+source = Stack(app, "Source")
+child = ChildWorkflow.in_account(account="222222222222", state_machine_name="child")
+call = NestedWorkflow(source, "Call", child=child)
+call.add_catch(ChildFailure(source, "Failed"))
+role = WorkflowRole(source, "Role", identity=PARENT)
+body = sfn.DefinitionBody.from_chainable(call)
+sfn.StateMachine(source, "Parent", state_machine_name="parent", role=role, definition_body=body)
+
+target = Stack(app, "Target")
+body = sfn.DefinitionBody.from_chainable(sfn.Pass.jsonata(target, "Nothing"))
+machine = sfn.StateMachine(target, "Child", state_machine_name="child", definition_body=body)
+TargetRole(target, "TargetRole", child=machine, callers=[PARENT])
+
 app.synth()
 """
 
@@ -82,6 +100,7 @@ def test_should_carry_the_handlers_and_nothing_that_is_not_for_users(wheel: Path
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert "constructs_lib/_lambdas/wind_speed/analyze.py" in names
+    assert "constructs_lib/cross_account.py" in names
     assert "constructs_lib/py.typed" in names
     drawing = {name for name in names if name.startswith("constructs_lib/local/page_assets/")}
     assert {name.rpartition("/")[2] for name in drawing} == {
@@ -111,6 +130,9 @@ def test_should_synthesize_a_small_app_from_another_folder(site_packages: Path, 
     assert done.returncode == 0, done.stderr
     out = tmp_path / "cdk.out"
     assert (out / "Mine.template.json").exists()
+    assumed = "role/child-target-"
+    assert assumed in (out / "Source.template.json").read_text()
+    assert f'"{assumed.removeprefix("role/")}' in (out / "Target.template.json").read_text()
     assert list(out.glob("asset.*/wind_speed/analyze.py"))
     assert not (tmp_path / "constructs_lib").exists()
     looked = subprocess.run([str(python), "-c", "import boto3"], env=environment, capture_output=True, check=False)
