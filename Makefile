@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS   ?=
+STACKS ?= --all
 
 UV_VERSION := 0.13.8
 BIN        := $(CURDIR)/.venv/bin
@@ -22,7 +23,7 @@ help: ## this list
 
 setup: .venv/.ready node_modules/.ready ## .venv, Node and the CDK CLI; every other target does this by itself
 
-demo: setup ## the wind-speed app, synthesized, deployed and run on the embedded AWS; ARGS="--help" lists the choices
+demo: setup ## the wind-speed app, synthesized, deployed and run on the embedded AWS; ARGS=reviews is the other demo
 	@$(BIN)/python -m demo $(ARGS)
 
 test: setup ## every test
@@ -46,11 +47,11 @@ synth: setup ## cdk.out, without an AWS account; ARGS="-c unit=mph" passes conte
 bootstrap: setup ## what the CDK needs in the account and Region of your AWS credentials, once
 	$(CDK) bootstrap $(ARGS)
 
-deploy: setup ## to the account of your AWS credentials, bootstrapped before; ARGS="-c alarm_email=you@example.com"
-	$(CDK) deploy --all $(ARGS)
+deploy: setup ## to the account of your AWS credentials, bootstrapped before; STACKS=ReviewsTarget deploys one alone
+	$(CDK) deploy $(STACKS) $(ARGS)
 
 destroy: setup ## what `make deploy` made; buckets with your data stay unless you said removal_policy=destroy
-	$(CDK) destroy --all $(ARGS)
+	$(CDK) destroy $(STACKS) $(ARGS)
 
 bench: setup ## ratios and bars, measured here and now; writes build/bench.json
 	$(BIN)/python -m bench $(ARGS)
