@@ -1,13 +1,18 @@
 """``python -m demo``: the app, synthesized, deployed and run on the embedded AWS.
 
-Exit codes: 0 the run succeeded; 1 it failed (its error and cause are printed, the files fetched all the same);
-2 an argument is wrong; 130 stopped by Ctrl-C.
+Without a name it is the wind-speed app; ``python -m demo reviews`` is the review workflow.
+
+Exit codes: 0 the run succeeded, or the incident went as it should; 1 it failed (its error and cause are printed, the
+files fetched all the same); 2 an argument is wrong; 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib import local
 from demo.errors import DemoError, UsageError
@@ -17,7 +22,15 @@ def main(argv: list[str] | None = None) -> int:
     """Run the demo that the arguments name; returns the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminated demo cleans up as an interrupted one does
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has every character that a review may have
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if arguments[:1] == ["reviews"]:
+            from demo.reviews import command as reviews
+
+            return reviews.run(arguments[1:])
+        if arguments and not arguments[0].startswith("-"):
+            raise UsageError(f"{arguments[0]}: no such demo. Allowed: reviews, or no name for wind speeds; or --help")
         from demo.wind_speed import command as wind_speed
 
         return wind_speed.run(arguments)
@@ -26,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except (DemoError, local.LocalCloudError) as error:
         print("\n".join([f"error: {error}", *error.details]), file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

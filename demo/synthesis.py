@@ -14,7 +14,7 @@ from constructs_lib.local.endpoint import clean_environment
 from demo.errors import DemoError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,8 +28,13 @@ def find_cli(cdk: Path | None) -> Path:
     return Path(find_cdk(ours if cdk is None and ours.exists() else cdk))
 
 
-def synthesize(folder: Path, cdk: Path, context: Mapping[str, object]) -> Path:
-    """Synthesize the app; returns the assembly, ``folder``'s ``cdk.out``. Raises ``DemoError`` when it can't be."""
+def synthesize(
+    folder: Path, cdk: Path, context: Mapping[str, object], on_line: Callable[[str], None] | None = None
+) -> Path:
+    """Synthesize the app; returns the assembly, ``folder``'s ``cdk.out``. Raises ``DemoError`` when it can't be.
+
+    ``on_line`` is called with each line that it printed to stderr, once it has succeeded.
+    """
     out = folder / "cdk.out"
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     command = [str(cdk), "synth", "--quiet", "--app", f'"{sys.executable}" app.py', "--output", str(out)]
@@ -37,6 +42,9 @@ def synthesize(folder: Path, cdk: Path, context: Mapping[str, object]) -> Path:
     done = subprocess.run(command, cwd=ROOT, env=_environment(folder), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise DemoError("cdk synth failed", tuple((done.stderr or done.stdout).strip().split("\n")))
+    if on_line is not None:
+        for line in done.stderr.splitlines():
+            on_line(line)
     return out
 
 

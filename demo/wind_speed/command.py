@@ -33,8 +33,11 @@ def run(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m demo",
-        description="Mean wind speeds on a world map: the CDK app synthesized, deployed by the CDK CLI to an embedded "
-        "AWS on this machine, run as the real state machine with the real handlers. No AWS account, no Docker.",
+        usage="python -m demo [options]\n       python -m demo reviews [options]",
+        description="Two demos. reviews: product reviews of one account, judged by a child workflow in another, with a "
+        "--help of its own. Without a name: mean wind speeds on a world map. Either way the CDK app is synthesized, "
+        "deployed by the CDK CLI to an embedded AWS on this machine, and run as the real state machines. No AWS "
+        "account, no Docker.",
         epilog="examples: python -m demo --unit knots | python -m demo --source noaa --years 2024 --max-objects 500 | "
         "python -m demo --source my/gsod --out build/mine",
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from demo.__main__ import main
+from demo.errors import DemoError
+from demo.synthesis import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +40,17 @@ if TYPE_CHECKING:
         (["--objects", "3", "--cdk", __file__], [__file__, "can't be run", "npm install aws-cdk"]),
         (["--source", __file__], ["not a folder", "<year>/<station>.csv"]),
         (["--whatever"], ["--whatever"]),
+        (["review"], ["review: no such demo", "reviews", "no name for wind speeds"]),
+        (["reviews", "--whatever"], ["--whatever"]),
+        (["reviews", "--unit", "knots"], ["--unit"]),
+        (["reviews", "--break", "assume"], ["assume", "describe", "start", "stop"]),
+        (["reviews", "--break", "describe", "--input", "x"], ["--input doesn't go with --break", "Leave it out"]),
+        (["reviews", "--break", "describe", "--replies", "x"], ["--replies doesn't go with --break"]),
+        (["reviews", "--break", "describe", "--cdk", "no/such/cdk"], ["no/such/cdk", "can't be run"]),
+        (["reviews", "--input", "no/such/file"], ["--input no/such/file", "can't be read", "a review a line"]),
+        (["reviews", "--replies", "no/such/file"], ["no/such/file", "can't be read"]),
+        (["reviews", "--replies", __file__], [__file__, "aren't JSON"]),
+        (["reviews", "--cdk", "no/such/cdk"], ["no/such/cdk", "can't be run", "npm install aws-cdk"]),
     ],
     ids=" ".join,
 )
@@ -63,10 +79,57 @@ def test_should_refuse_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureFix
     assert "no file in a year's folder" in capsys.readouterr().err
 
 
-def test_should_explain_itself(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (
+            ["--help"],
+            [
+                "python -m demo reviews",
+                "--source",
+                "--objects",
+                "--years",
+                "--max-objects",
+                "--unit",
+                "--batch-size",
+                "--out",
+                "--cdk",
+            ],
+        ),
+        (["reviews", "--help"], ["--input", "--replies", "--break {describe,start,stop}", "--cdk", "made up"]),
+    ],
+    ids=" ".join,
+)
+def test_should_explain_itself(arguments: list[str], named: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
-        main(["--help"])
+        main(arguments)
     assert exit_.value.code == 0
     help_text = capsys.readouterr().out
-    for option in ("--source", "--objects", "--years", "--max-objects", "--unit", "--batch-size", "--out", "--cdk"):
-        assert option in help_text
+    for word in named:
+        assert word in help_text
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (DemoError("no luck", ("more",)), 1, "error: no luck\nmore\n"),
+        (ClientError({"Error": {"Code": "Busy", "Message": "later"}}, "Start"), 1, "error: An error occurred (Busy)"),
+        (KeyboardInterrupt(), 130, "stopped\n"),
+    ],
+    ids=["demo", "aws", "ctrl-c"],
+)
+def test_should_end_by_the_documented_exit_code(
+    error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr("demo.reviews.command.run", fail)
+    assert main(["reviews"]) == code
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_should_start_neither_jsii_nor_the_emulator() -> None:
+    loaded = "import sys, demo.__main__, demo.reviews.command, demo.wind_speed.command; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"jsii", "aws_cdk", "ministack", "moto"} & set(done.stdout.split())

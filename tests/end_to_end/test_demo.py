@@ -1,58 +1,26 @@
-"""The demo as a newcomer runs it, in a process of its own: what it prints, writes, and leaves behind (nothing)."""
+"""The wind-speed demo as a newcomer runs it: what it prints, writes, and leaves behind (nothing)."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
-from demo.synthesis import ROOT
 from demo.wind_speed.sample import sample_objects
+from tests.end_to_end.demo_process import SECONDS, assert_nothing_left, start
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.local
 
-SECONDS = 240
-
-
-def start(tmp: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start the demo with a temporary folder that only it uses."""
-    (tmp / "tmp").mkdir()
-    return subprocess.Popen(
-        [sys.executable, "-m", "demo", "--out", str(tmp / "out"), *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp / "tmp")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def assert_nothing_left(tmp: Path) -> None:
-    """Neither a file in the temporary folder, nor a process that knows of it."""
-    assert list((tmp / "tmp").iterdir()) == []
-    left = []
-    for process in psutil.process_iter():
-        try:
-            if str(tmp) in " ".join(process.environ().values()) and process.pid != os.getpid():
-                left.append(process.cmdline())
-        except (psutil.AccessDenied, psutil.NoSuchProcess):
-            continue
-    assert left == []
-
 
 def test_should_run_the_app_on_made_up_objects_and_print_where_the_files_are(tmp_path: Path) -> None:
-    demo = start(tmp_path, "--objects", "40", "--unit", "knots", "--batch-size", "7")
+    demo = start(tmp_path, "--out", str(tmp_path / "out"), "--objects", "40", "--unit", "knots", "--batch-size", "7")
     out, err = demo.communicate(timeout=SECONDS)
     assert (demo.returncode, err) == (0, "")
     for name in ("stations.csv", "stations.geojson", "rejected.csv", "summary.json", "map.html"):
@@ -74,7 +42,7 @@ def test_should_fetch_the_files_of_a_failed_run_too_and_end_with_its_error(tmp_p
         (year / f"{obj.station}-{obj.year}.csv").write_bytes(obj.body())
     (year / "empty.csv").touch()
     (tmp_path / "source" / "index.html").write_text("<html></html>")
-    demo = start(tmp_path, "--source", str(tmp_path / "source"))
+    demo = start(tmp_path, "--out", str(tmp_path / "out"), "--source", str(tmp_path / "source"))
     out, err = demo.communicate(timeout=SECONDS)
     assert demo.returncode == 1
     assert err.startswith("error: TooManyRejectedObjects: ")
@@ -90,7 +58,7 @@ def test_should_fetch_the_files_of_a_failed_run_too_and_end_with_its_error(tmp_p
 
 @pytest.mark.parametrize(("number", "step"), [(signal.SIGINT, "Synthesize"), (signal.SIGTERM, "Deploy")])
 def test_should_leave_nothing_behind_when_stopped(tmp_path: Path, number: signal.Signals, step: str) -> None:
-    demo = start(tmp_path, "--objects", "2000")
+    demo = start(tmp_path, "--out", str(tmp_path / "out"), "--objects", "2000")
     assert demo.stdout is not None
     while step not in demo.stdout.readline():
         assert demo.poll() is None
