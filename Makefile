@@ -23,7 +23,7 @@ help: ## this list
 
 setup: .venv/.ready node_modules/.ready ## .venv, Node and the CDK CLI; every other target does this by itself
 
-demo: setup ## the wind-speed app, synthesized, deployed and run on the embedded AWS; ARGS=reviews is the other demo
+demo: setup ## the app on the embedded AWS: wind speeds, or ARGS="reviews"; ARGS="--help" lists the choices
 	@$(BIN)/python -m demo $(ARGS)
 
 test: setup ## every test
