@@ -101,6 +101,7 @@ def _install(settings: Settings) -> None:
         lambda_worker,
         machine_names,
         object_store,
+        trust_principals,
     )
     from constructs_lib.local.emulator.tasks import (
         bedrock,
@@ -113,6 +114,7 @@ def _install(settings: Settings) -> None:
 
     clients = role_sessions.ClientFactory(settings.endpoint)
     authorization.install()
+    trust_principals.install()
     definition.install()
     intrinsics.install()
     jsonata.install()
