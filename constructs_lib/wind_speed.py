@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from aws_cdk import ArnFormat, Aws, Duration, Fn, Names, RemovalPolicy, Stack, Token
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -30,6 +30,7 @@ from constructs_lib._checks import (
 )
 from constructs_lib._handlers import handlers_code
 from constructs_lib._lambda_task import LambdaTask, jsonata
+from constructs_lib._state_machine_log import log_everything, state_machine_log
 from constructs_lib._wind_speed_input import FIRST_YEAR, UNITS, Unit
 from constructs_lib.distributed_map import S3DistributedMap, is_chain
 from constructs_lib.object_source import KeyExpression, ObjectSource, key_statements
@@ -180,20 +181,7 @@ class WindSpeedWorkflow(Construct):
             tolerated_failure_percentage=tolerated_failure_percentage,
             reducer=self._reduction(),
         )
-        self._log_group = logs.LogGroup(
-            self,
-            "Logs",
-            # Outside /aws/vendedlogs each log group takes room in an account-wide policy of 5,120 characters. The last
-            # segment of the stack's id keeps the name free for the next deployment of the same stack.
-            log_group_name="-".join(
-                [
-                    f"/aws/vendedlogs/states/{Names.unique_resource_name(self, max_length=80)}",
-                    Fn.select(2, Fn.split("/", Aws.STACK_ID)),
-                ]
-            ),
-            retention=log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        self._log_group = state_machine_log(self, "Logs", log_retention)
         self._state_machine = sfn.StateMachine(
             self,
             "StateMachine",
@@ -202,9 +190,7 @@ class WindSpeedWorkflow(Construct):
             query_language=sfn.QueryLanguage.JSONATA,
             timeout=Duration.hours(1),
             tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=self._log_group, level=sfn.LogLevel.ALL, include_execution_data=include_execution_data
-            ),
+            logs=log_everything(self._log_group, include_execution_data=include_execution_data),
         )
         if source.own_bucket is not None:
             self._grant_describe_map_run()
