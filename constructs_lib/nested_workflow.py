@@ -148,11 +148,11 @@ class NestedWorkflow(NestedTask):
 class NestedWorkflowWithCallback(NestedTask):
     """A state that starts a child and waits until the child reports: `startExecution.waitForTaskToken`, JSONata.
 
-    For a child that can be changed: it gets `TaskToken` in its input, and reports by `ReportedWork` and a `CallbackRole`
-    (in one account by tasks of its own, with `grant_task_response`). The parent hears of it at once, where
-    `NestedWorkflow` polls. A child that reports a failure fails the state with its own error and cause. One that is
-    stopped, or ends without a report, is noticed by the heartbeat (`States.HeartbeatTimeout`) or the timeout; this state
-    stops no child.
+    For a child that can be changed: it gets `TaskToken` in its input, and reports by `ReportedWork` and a
+    `CallbackRole` (in one account by tasks of its own, with `grant_task_response`). The parent hears of it at once,
+    where `NestedWorkflow` polls. A child that reports a failure fails the state with its own error and cause. One that
+    is stopped, or ends without a report, is noticed by the heartbeat (`States.HeartbeatTimeout`) or the timeout; this
+    state stops no child.
 
     Args:
         scope: The construct that this one belongs to.
