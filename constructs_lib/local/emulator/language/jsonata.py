@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 import moto.stepfunctions.parser.asl.jsonata.jsonata as moto_jsonata
 from jsonata import Jsonata
+from jsonata.functions import Functions
 from jsonata.jexception import JException
 from jsonata.parser import Parser
 from jsonata.utils import Utils
@@ -329,11 +330,19 @@ _original_evaluate_string: Any = string_expression.StringJSONata._eval_body
 _original_refuse_timestamp: Any = Timestamp._create_failure_event
 
 
+class _Encoder(Functions.Encoder):  # type: ignore[misc] # jsonata-python has no types
+    """JSON as `$string` of the reference writes it: jsonata-python escapes every letter that isn't ASCII."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"ensure_ascii": False})
+
+
 def install() -> None:
     """Replace moto's stub."""
     require(stepfunctions, "_register_sfn_jsonata_functions")
     require(Jsonata, "CURRENT")
     require(Parser, "Symbol")
+    replace(Functions, "Encoder", _Encoder)
     replace(moto_jsonata, "_eval_jsonata", evaluate)
     replace(string_expression, "extract_jsonata_variable_references", _references)
     replace(string_expression.StringJSONata, "__init__", _make_string)
