@@ -233,7 +233,7 @@ def test_should_find_why_a_parent_failed_at_once(cloud: Cloud, shell: Shell, pai
 
     ended, _, error, cause = json.loads(where)
     assert ended == "FAILED"
-    assert error == "States.TaskFailed" or error.endswith("AccessDeniedException")
+    assert error == "States.TaskFailed" or error.startswith("StepFunctions.")
     assert "is not authorized to" in cause
     assert which == f"child: \nrole: {TARGET_ROLE}\n"
 
