@@ -186,6 +186,11 @@ def _with_nulls(value: Any) -> Any:
     return value
 
 
+def _parse(text: Any) -> Any:
+    """In the place of MiniStack's `$parse`, whose null is nothing to the engine."""
+    return _with_nulls(_original_parse(text))
+
+
 def _bind_states(self: Any, variable_references: set[str] | None = None) -> str:
     """In the place of moto's `States.to_variable_declarations`: bind the parts of `$states` that are referred to."""
     data = self._states_data
@@ -325,6 +330,7 @@ def _refuse_timestamp(self: Any, env: Any, text: str) -> Any:
     return _original_refuse_timestamp(self, env, text)
 
 
+_original_parse: Any = stepfunctions._sfn_jsonata_parse
 _original_make_string: Any = string_expression.StringJSONata.__init__
 _original_evaluate_string: Any = string_expression.StringJSONata._eval_body
 _original_refuse_timestamp: Any = Timestamp._create_failure_event
@@ -343,6 +349,7 @@ def install() -> None:
     require(Jsonata, "CURRENT")
     require(Parser, "Symbol")
     replace(Functions, "Encoder", _Encoder)
+    replace(stepfunctions, "_sfn_jsonata_parse", _parse)
     replace(moto_jsonata, "_eval_jsonata", evaluate)
     replace(string_expression, "extract_jsonata_variable_references", _references)
     replace(string_expression.StringJSONata, "__init__", _make_string)

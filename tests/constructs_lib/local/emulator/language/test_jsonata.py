@@ -14,3 +14,15 @@ def test_should_write_letters_as_they_are(cloud: Cloud) -> None:
     )
 
     assert ended.output == '{"text":"日本語 \\"é\\""}'
+
+
+def test_should_parse_null_as_null(cloud: Cloud) -> None:
+    output = {
+        "null": "{% $parse('null') %}",
+        "inside": "{% $parse('{\"a\": [null]}') %}",
+        "is null": "{% $parse('{\"a\": null}').a = null %}",
+        "is there": "{% $exists($parse('null')) %}",
+    }
+    ended = cloud.run({"Parse": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": output, "End": True}})
+
+    assert ended.output == {"null": None, "inside": {"a": [None]}, "is null": True, "is there": True}
