@@ -1,7 +1,8 @@
 """A small app in two accounts: every way to run a child workflow, and no reference from one stack to the other.
 
 The children do as their input says: `{"fail": true}` fails, `{"seconds": n}` takes that long, `{"beats": n}` of the
-reporting child takes n seconds with a heartbeat after each; else their output is `{"echo": n, "startedBy": …}`.
+reporting child takes n seconds with a heartbeat after each; `{"say": value}` gives that value; else their output is
+`{"echo": n, "startedBy": …}`.
 """
 
 from __future__ import annotations
@@ -219,6 +220,8 @@ def _work(scope: Construct, *, beat_to: WorkflowIdentity | None = None) -> sfn.C
     asked.when(sfn.Condition.jsonata("{% $states.input.fail = true %}"), failed)
     take_time = sfn.Wait.jsonata(scope, "Take time", time=sfn.WaitTime.seconds("{% $states.input.seconds %}"))
     asked.when(sfn.Condition.jsonata("{% $exists($states.input.seconds) %}"), take_time.next(done))
+    said = sfn.Pass.jsonata(scope, "Say it", outputs="{% $states.input.say %}")
+    asked.when(sfn.Condition.jsonata("{% $exists($states.input.say) %}"), said)
     if beat_to is not None:
         second = sfn.Wait.jsonata(scope, "Take a second", time=sfn.WaitTime.duration(Duration.seconds(1)))
         beat = ReportHeartbeat(scope, "Still at it", parent=beat_to)

@@ -71,6 +71,14 @@ def test_should_give_the_childs_output_and_tell_the_child_who_started_it(
     assert two_accounts.input_of(started.execution_arn) == {"n": 7, STARTED_BY: ended.execution_arn}
 
 
+@pytest.mark.parametrize("parent", ["polling-parent", "waiting-parent", "express-parent"])
+@pytest.mark.parametrize("said", ["text", 'a "quoted" \\ {% text %}', "", 7, 0.5, False, None, [], [1], {}], ids=repr)
+def test_should_give_the_childs_output_as_it_is(two_accounts: CrossAccountApp, parent: str, said: object) -> None:
+    ended = two_accounts.run(parent, say=said)
+
+    assert (ended.status, ended.output) == ("SUCCEEDED", said)
+
+
 @POLLING
 def test_should_end_with_the_childs_own_error_and_cause(two_accounts: CrossAccountApp, parent: str, child: str) -> None:
     ended = two_accounts.run(parent, fail=True)
