@@ -1,0 +1,154 @@
+"""QuotaAlarms: warns before a shared limit delays or refuses work, and when it does.
+
+The alarms are the catalogue's. They take no action; three composite alarms do, so that a bad quarter of an hour is a
+message or two. An alarm watches one account and Region, its own; an imported state machine of another account needs
+that account's metrics to be shared with this one (`observability`), in the same Region.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from constructs_lib._checks import usage_error
+from constructs_lib.quotas._metrics import cdk_expression, cdk_metric
+from constructs_lib.quotas.catalogue import QUOTAS, WINDOW_MINUTES, AlarmRule, Metric, Quota, Severity
+from constructs_lib.quotas.watched import WatchedWorkflow, check_watched
+
+RUNBOOK = "docs/runbook-quotas.md"
+"""Has a section for each quota's `runbook_section`."""
+
+
+class QuotaAlarms(Construct):
+    """Alarms on the quotas of one account and Region, and on the workflows that are watched.
+
+    Each sign of a quota has a warning and a critical alarm: something was throttled, something waits, most of the limit
+    is used. They stay in alarm for a quarter of an hour after the last bad minute, so that they don't flap. Three
+    composite alarms publish to `topic` when they go off and when they end: `delayed` (executions wait, and don't fail),
+    `warning` and `critical`. An alarm whose metric has no point is OK: none of these metrics is reported while nothing
+    happens.
+
+    What it costs: $0.10 a month for each metric of each alarm, $0.50 for each composite alarm.
+
+    Example:
+        topic = AlarmTopic(self, "AlarmTopic", email="oncall@example.com").topic
+        QuotaAlarms(self, "Quotas", topic=topic)
+
+    Args:
+        scope: The construct that this one belongs to.
+        construct_id: Unique in `scope`.
+        topic: Must let CloudWatch publish, as that of an `AlarmTopic` does.
+        quotas: Records of the catalogue; change a threshold by `dataclasses.replace`. Omitted: Step Functions' own.
+        workflows: State machines whose own throttled states raise alarms. Omitted: none.
+
+    Raises:
+        ValueError: for a `topic` that is none, nothing to watch, two of one key, or a state machine of another Region.
+
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        topic: sns.ITopic,
+        quotas: Sequence[Quota] = QUOTAS,
+        workflows: Sequence[WatchedWorkflow] = (),
+    ) -> None:
+        super().__init__(scope, construct_id)
+        # A jsii interface, which isinstance() can't tell.
+        if not hasattr(topic, "topic_arn"):
+            raise usage_error(self, "topic", topic, allowed="a topic", fix="Use AlarmTopic(…).topic.")
+        check_watched(self, quotas, workflows)
+        self._quotas, self._workflows = tuple(quotas), tuple(workflows)
+        self._alarms = tuple(self._make_alarms())
+        delaying = [alarm for rule, alarm in self._alarms if rule.delays]
+        self._delayed = (
+            self._composite("Delayed", "Executions are being delayed: they wait, and don't fail.", delaying)
+            if delaying
+            else None
+        )
+        self._warning, self._critical = (
+            self._composite(
+                severity.value,
+                f"Step Functions' quotas: at least one {severity.value.lower()} alarm is on.",
+                [alarm for rule, alarm in self._alarms if rule.severity is severity],
+            )
+            for severity in Severity
+        )
+        action = actions.SnsAction(topic)
+        for composite in (self._delayed, self._warning, self._critical):
+            if composite is not None:
+                composite.add_alarm_action(action)
+                composite.add_ok_action(action)
+
+    @property
+    def quotas(self) -> tuple[Quota, ...]:
+        """What is watched."""
+        return self._quotas
+
+    @property
+    def workflows(self) -> tuple[WatchedWorkflow, ...]:
+        """The state machines that are watched."""
+        return self._workflows
+
+    @property
+    def alarms(self) -> tuple[cloudwatch.Alarm, ...]:
+        """Every alarm, those of the quotas first; add an action where a message of its own is wanted."""
+        return tuple(alarm for _, alarm in self._alarms)
+
+    @property
+    def delayed(self) -> cloudwatch.CompositeAlarm | None:
+        """In alarm while executions wait; None when nothing that is watched makes them wait."""
+        return self._delayed
+
+    @property
+    def warning(self) -> cloudwatch.CompositeAlarm:
+        """In alarm while a warning is."""
+        return self._warning
+
+    @property
+    def critical(self) -> cloudwatch.CompositeAlarm:
+        """In alarm while a critical alarm is."""
+        return self._critical
+
+    def _make_alarms(self) -> Iterator[tuple[AlarmRule, cloudwatch.Alarm]]:
+        for quota in self._quotas:
+            for rule in quota.alarms:
+                yield rule, self._alarm(quota, rule, account=None)
+        for workflow in self._workflows:
+            for rule in workflow.quota.alarms:
+                yield rule, self._alarm(workflow.quota, rule, account=workflow.account)
+
+    def _alarm(self, quota: Quota, rule: AlarmRule, *, account: str | None) -> cloudwatch.Alarm:
+        metric = (
+            cdk_metric(rule.of, account=account)
+            if isinstance(rule.of, Metric)
+            else cdk_expression(rule.of, account=account)
+        )
+        return cloudwatch.Alarm(
+            self,
+            f"{quota.key}{rule.key}",
+            alarm_description=f"{rule.happened} {quota.meaning} {quota.action} Runbook: "
+            f"{RUNBOOK}#{quota.runbook_section}",
+            metric=metric,
+            threshold=rule.threshold,
+            evaluation_periods=WINDOW_MINUTES,
+            datapoints_to_alarm=rule.minutes,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _composite(
+        self, construct_id: str, description: str, alarms: Sequence[cloudwatch.Alarm]
+    ) -> cloudwatch.CompositeAlarm:
+        return cloudwatch.CompositeAlarm(
+            self,
+            construct_id,
+            alarm_description=f"{description} The message names the alarms; what to do: {RUNBOOK}",
+            alarm_rule=cloudwatch.AlarmRule.any_of(
+                *(cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM) for alarm in alarms)
+            ),
+        )
