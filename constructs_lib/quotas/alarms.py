@@ -20,6 +20,10 @@ from constructs_lib.quotas.watched import WatchedWorkflow, check_watched
 RUNBOOK = "docs/runbook-quotas.md"
 """Has a section for each quota's `runbook_section`."""
 
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html: 100 alarms, and a rule of
+# 10,240 characters, of which an ARN with an account, a stack's name and a construct's id may take 150.
+_MAX_CHILDREN = 60
+
 
 class QuotaAlarms(Construct):
     """Alarms on the quotas of one account and Region, and on the workflows that are watched.
@@ -64,6 +68,16 @@ class QuotaAlarms(Construct):
         check_watched(self, quotas, workflows)
         self._quotas, self._workflows = tuple(quotas), tuple(workflows)
         self._alarms = tuple(self._make_alarms())
+        for severity in Severity:
+            count = sum(rule.severity is severity for rule, _ in self._alarms)
+            if count > _MAX_CHILDREN:
+                raise usage_error(
+                    self,
+                    "quotas",
+                    f"{count} {severity.value.lower()} alarms",
+                    allowed=f"at most {_MAX_CHILDREN}, which a composite alarm can have",
+                    fix="Make a second QuotaAlarms for some of the workflows.",
+                )
         delaying = [alarm for rule, alarm in self._alarms if rule.delays]
         self._delayed = (
             self._composite("Delayed", "Executions are being delayed: they wait, and don't fail.", delaying)

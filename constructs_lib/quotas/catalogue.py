@@ -4,8 +4,10 @@ CloudWatch has these metrics by the minute; what Step Functions limits by the se
 minute's sum over 60. A limit is read from its own metric: accounts differ, and new ones get less than what is
 documented. The documented values are for a plot's line and a forecast only. Errors are `ValueError`s of one line.
 
-Metrics: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
-Quotas: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+Metrics: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html; which values `APIName` has, it
+doesn't list: they are inferred from the calls' names in Service Quotas, RedriveExecution from the API's.
+Quotas: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html; their codes are those that Service
+Quotas gives in us-east-1.
 """
 
 from collections.abc import Iterator
@@ -89,7 +91,8 @@ class Quota:
     what the bucket is refilled with a second. `throttled` counts what was held up or refused, `backlog` what waits.
     None means that AWS reports no such metric. `delays` says that what is throttled waits, and isn't refused.
 
-    `hard` limits can't be raised; `service_quotas_code` is the others' in Service Quotas, where it is known.
+    `hard` limits can't be raised; `service_quotas_codes` are the others' in Service Quotas, where they are known: that
+    of the count, or those of the bucket's size and refill rate.
     `documented` and `documented_large` are what other Regions and `LARGE_REGIONS` get; None is undocumented.
 
     `meaning` and `action` are a sentence each, for whoever is called at night; `runbook_section` is an anchor of
@@ -112,7 +115,7 @@ class Quota:
     warning_percent: float = 80
     critical_percent: float = 90
     hard: bool = False
-    service_quotas_code: str | None = None
+    service_quotas_codes: tuple[str, ...] = ()
     documented: DocumentedLimit | None = None
     documented_large: DocumentedLimit | None = None
     meaning: str
@@ -219,9 +222,8 @@ def _minutes(minutes: int) -> str:
 STATES = "AWS/States"
 _GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
 _ACCOUNT_LIMITS = f"{_GUIDE}/service-quotas.html#service-limits-accounts"
-_TASK_LIMITS = f"{_GUIDE}/service-quotas.html#service-limits-task-executions"
 _STATE_THROTTLING = f"{_GUIDE}/service-quotas.html#service-limits-api-state-throttling"
-_API_THROTTLING = f"{_GUIDE}/service-quotas.html#service-limits-api-action-throttling-general"
+_STARTING = f"{_GUIDE}/service-quotas.html#service-limits-api-action-throttling-general"
 
 
 def _level(name: str) -> Metric:
@@ -258,6 +260,7 @@ STATE_TRANSITIONS = Quota(
     title="State transitions",
     **_of_bucket(("ServiceMetric", "StateTransition")),
     delays=True,
+    service_quotas_codes=("L-137B3F65", "L-AD9B4E93"),
     documented=_bucket(800, 800),
     documented_large=_bucket(5_000, 5_000),
     meaning="Every Standard execution of the account shares these transitions: over the limit, states wait, and "
@@ -282,13 +285,14 @@ MAP_RUNS = Quota(
     action="List the workflows whose executions stay in a Distributed Map; stop what hangs, and give many small maps "
     "to one large map.",
     runbook_section="map-runs",
-    source=_TASK_LIMITS,
+    source=_ACCOUNT_LIMITS,
 )
 OPEN_EXECUTIONS = Quota(
     key="OpenExecutions",
     title="Open executions",
     used=_level("OpenExecutionCount"),
     limit=_level("OpenExecutionLimit"),
+    service_quotas_codes=("L-B8A5B662",),
     documented=DocumentedLimit(limit=1_000_000),
     documented_large=DocumentedLimit(limit=1_000_000),
     meaning="At the limit StartExecution is refused with ExecutionLimitExceeded. Below 10,000 the count may read 0.",
@@ -299,17 +303,27 @@ OPEN_EXECUTIONS = Quota(
 )
 
 
-def _api(name: str, *, large: tuple[int, int], other: tuple[int, int], meaning: str, action: str) -> Quota:
+def _api(
+    name: str,
+    *,
+    large: tuple[int, int],
+    other: tuple[int, int],
+    codes: tuple[str, ...] = (),
+    meaning: str,
+    action: str,
+    source: str = f"{_GUIDE}/service-quotas.html#service-limits-large-regions",
+) -> Quota:
     return Quota(
         key=name,
         title=f"{name} calls",
         **_of_bucket(("APIName", name)),
+        service_quotas_codes=codes,
         documented=_bucket(*other),
         documented_large=_bucket(*large),
         meaning=meaning,
         action=action,
         runbook_section="api-calls",
-        source=_API_THROTTLING,
+        source=source,
     )
 
 
@@ -322,20 +336,25 @@ API_CALLS = (
         "StartExecution",
         large=(1_300, 300),
         other=(800, 150),
+        codes=("L-CE9F8059", "L-1B55A735"),
         meaning=f"{_REFUSED}: an execution that should have started hasn't.",
         action=_STARTS,
+        source=_STARTING,
     ),
     _api(
         "StartExpressExecution",
         large=(6_000, 6_000),
         other=(6_000, 6_000),
+        codes=("L-CFF7B006", "L-7B8A8E4B"),
         meaning=f"{_REFUSED}: an Express execution that should have started hasn't.",
         action=_STARTS,
+        source=_STARTING,
     ),
     _api(
         "DescribeExecution",
         large=(300, 15),
         other=(250, 10),
+        codes=("L-A0B4DA4A", "L-4A5FADE3"),
         meaning=f"{_REFUSED}: whoever polls learns late that an execution ended.",
         action="Look for clients that poll: let an EventBridge rule tell them that an execution ended.",
     ),
@@ -343,6 +362,7 @@ API_CALLS = (
         "StopExecution",
         large=(1_000, 200),
         other=(500, 25),
+        codes=("L-31300AD4", "L-898DDD72"),
         meaning=f"{_REFUSED}: executions that should stop go on.",
         action="Look at who stops executions: stop the parent, which stops its children, instead of each child.",
     ),
@@ -358,13 +378,14 @@ API_CALLS = (
             f"SendTask{report}",
             large=(3_000, 500),
             other=(1_500, 300),
+            codes=codes,
             meaning=f"{_REFUSED}: {consequence}.",
             action=_TOKENS,
         )
-        for report, consequence in (
-            ("Success", "a task that is done still waits for its token"),
-            ("Failure", "a task that failed still waits for its token"),
-            ("Heartbeat", "a task that is alive may be taken for dead"),
+        for report, codes, consequence in (
+            ("Success", ("L-630CF084", "L-EACE83FA"), "a task that is done still waits for its token"),
+            ("Failure", ("L-CDF2E38B", "L-91DFCA1B"), "a task that failed still waits for its token"),
+            ("Heartbeat", ("L-2786AC1A", "L-2225B7C3"), "a task that is alive may be taken for dead"),
         )
     ),
 )
@@ -398,7 +419,7 @@ def lambda_concurrency(function_name: str, *, key: str = "Lambda", title: str = 
         throttled=Metric(
             namespace="AWS/Lambda", name="Throttles", statistic="Sum", dimensions=(("FunctionName", function_name),)
         ),
-        service_quotas_code="L-B99A9384",
+        service_quotas_codes=("L-B99A9384",),
         documented=DocumentedLimit(limit=1_000),
         documented_large=DocumentedLimit(limit=1_000),
         meaning="All functions of the account share its concurrency, 1,000 or less: over it a call is refused, and its "

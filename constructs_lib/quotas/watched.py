@@ -12,6 +12,12 @@ from constructs import Construct
 from constructs_lib._checks import is_list, is_token, usage_error
 from constructs_lib.quotas.catalogue import Quota, execution_throttles
 
+WORKFLOW_NAME = r"[A-Za-z0-9][A-Za-z0-9 _-]{0,39}"
+"""What a watched workflow can be called: its alarms' ids begin with it."""
+
+MAP_LABEL = r"[^\s/?*<>{}\[\]:;,\\|^~$#%&`\"]{1,40}"
+"""What Step Functions takes as a Distributed Map's Label."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedWorkflow:
@@ -30,7 +36,7 @@ class WatchedWorkflow:
     map_labels: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,39}", self.name):
+        if not isinstance(self.name, str) or not re.fullmatch(WORKFLOW_NAME, self.name):
             raise usage_error(
                 "WatchedWorkflow",
                 "name",
@@ -49,13 +55,13 @@ class WatchedWorkflow:
             )
         labels = self.map_labels
         if not is_list(labels) or not all(
-            isinstance(label, str) and re.fullmatch(r"\S{1,40}", label) for label in labels
+            isinstance(label, str) and re.fullmatch(MAP_LABEL, label) for label in labels
         ):
             raise usage_error(
                 "WatchedWorkflow",
                 "map_labels",
                 labels,
-                allowed="labels of 1 to 40 characters without spaces",
+                allowed="labels of up to 40 characters",
                 fix="Give the Label of each Distributed Map, as the state machine's definition has it.",
             )
 
