@@ -17,6 +17,7 @@ from aws_cdk import aws_logs as logs
 
 from constructs_lib.alerts import EMAIL
 from constructs_lib.cross_account import ORGANIZATION_ID
+from constructs_lib.quotas.watched import MAP_LABEL, WORKFLOW_NAME
 from constructs_lib.reviews import MODEL_ID, MODEL_ID_PATTERN
 from constructs_lib.wind_speed import FIRST_YEAR, MAX_BATCH_SIZE, UNITS, Unit
 
@@ -59,11 +60,18 @@ _CRON = (
     rf"(\? ([*,/-]|{_MONTH})+ ([*,/L#-]|{_WEEKDAY})+|[\d*,/LW-]+ ([*,/-]|{_MONTH})+ \?)"
     r" [\d*,/-]+\)"
 )
+_STATE_MACHINE_ARN = r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:stateMachine:[^\s:/]{1,80}"
 
 
 _ACCOUNTS = (
     '{"source": "111111111111", "target": "222222222222"}, different accounts of 12 digits as text; '
     "source may be a list of them"
+)
+_THRESHOLD = "a number over 0, up to 100"
+_WORKFLOWS = (
+    'titles with ARNs of state machines, {"Orders": "arn:aws:states:…:stateMachine:orders"}, or with the labels of '
+    'their Distributed Maps too, {"Orders": {"arn": "arn:…", "map_labels": ["EachOrder"]}}; a title has 1 to 40 '
+    "letters, digits, spaces, _ and -"
 )
 
 
@@ -85,6 +93,15 @@ class AccountsSetting:
 
     source: tuple[str, ...]
     target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowSetting:
+    """A state machine that the quota dashboard shows, and the labels of its Distributed Maps."""
+
+    name: str
+    state_machine_arn: str
+    map_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +129,11 @@ class Settings:
     """None is an app without the review workflow."""
     organization_id: str | None = None
     review_model_id: str = MODEL_ID
+    quota_warning_percent: float = 80
+    quota_critical_percent: float = 90
+    watched_workflows: tuple[WorkflowSetting, ...] = ()
+    watched_functions: tuple[str, ...] = ()
+    watched_models: tuple[str, ...] = ()
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> "Settings":
@@ -178,7 +200,24 @@ class Settings:
                 MODEL_ID,
                 f"the id of a foundation model such as {MODEL_ID}, or of an inference profile such as eu.{MODEL_ID}",
             ),
+            quota_warning_percent=read("quota_warning_percent", _threshold, 80.0, _THRESHOLD),
+            quota_critical_percent=read("quota_critical_percent", _threshold, 90.0, _THRESHOLD),
+            watched_workflows=read("watched_workflows", _workflows, (), _WORKFLOWS),
+            watched_functions=read(
+                "watched_functions",
+                _names(r"[0-9A-Za-z_-]{1,64}"),
+                (),
+                "names of Lambda functions, each once, such as analyze,reduce",
+            ),
+            watched_models=read(
+                "watched_models", _names(MODEL_ID_PATTERN), (), f"ids of Bedrock models, each once, such as {MODEL_ID}"
+            ),
         )
+        if settings.quota_warning_percent > settings.quota_critical_percent:
+            raise SettingsError(
+                f"quota_warning_percent is {settings.quota_warning_percent:g}; allowed: at most "
+                f"quota_critical_percent, {settings.quota_critical_percent:g}. Lower the one or raise the other."
+            )
         for name in ("source_region", "source_key_arn"):
             if settings.source is None and getattr(settings, name) is not None:
                 raise SettingsError(
@@ -227,6 +266,45 @@ def _percentage(value: object) -> float:
     if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", str(value)) or float(str(value)) > 100:
         raise ValueError
     return float(str(value))
+
+
+def _threshold(value: object) -> float:
+    percent = _percentage(value)
+    if percent == 0:
+        raise ValueError
+    return percent
+
+
+def _names(pattern: str) -> Callable[[object], tuple[str, ...]]:
+    name = _matching(pattern)
+
+    def parse(value: object) -> tuple[str, ...]:
+        items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+        names = tuple(name(item.strip() if isinstance(item, str) else item) for item in items)
+        if not names or len(set(names)) < len(names):
+            raise ValueError
+        return names
+
+    return parse
+
+
+def _workflows(value: object) -> tuple[WorkflowSetting, ...]:
+    given = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(given, dict) or not given:
+        raise ValueError
+    return tuple(_workflow(name, workflow) for name, workflow in given.items())
+
+
+def _workflow(name: object, value: object) -> WorkflowSetting:
+    given = {"arn": value} if isinstance(value, str) else value
+    if not isinstance(given, dict) or not {"arn"} <= set(given) <= {"arn", "map_labels"}:
+        raise ValueError
+    labels = given.get("map_labels", [])
+    return WorkflowSetting(
+        name=_matching(WORKFLOW_NAME)(name),
+        state_machine_arn=_matching(_STATE_MACHINE_ARN)(given["arn"]),
+        map_labels=_names(MAP_LABEL)(labels) if labels else (),
+    )
 
 
 def _matching(pattern: str) -> Callable[[object], str]:

@@ -10,11 +10,19 @@ import pytest
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_logs as logs
 
-from stacks.settings import RETENTION, AccountsSetting, Settings, SettingsError, SourceSetting
+from stacks.settings import (
+    RETENTION,
+    AccountsSetting,
+    Settings,
+    SettingsError,
+    SourceSetting,
+    WorkflowSetting,
+)
 from tests.cdk import make_app, only, template_of
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+MACHINE = "arn:aws:states:us-east-1:111111111111:stateMachine:orders"
 THIS_YEAR = datetime.now(tz=UTC).year
 
 
@@ -83,6 +91,17 @@ GOOD_VALUES: list[tuple[str, Any, Any]] = [
         AccountsSetting(source=("111111111111", "333333333333"), target="222222222222"),
     ),
     ("review_model_id", "eu.amazon.nova-lite-v1:0", "eu.amazon.nova-lite-v1:0"),
+    ("quota_warning_percent", "70.5", 70.5),
+    ("quota_critical_percent", 100, 100),
+    ("watched_workflows", f'{{"Orders": "{MACHINE}"}}', (WorkflowSetting(name="Orders", state_machine_arn=MACHINE),)),
+    (
+        "watched_workflows",
+        {"Wind speed": {"arn": MACHINE, "map_labels": ["AnalyzeObjects"]}},
+        (WorkflowSetting(name="Wind speed", state_machine_arn=MACHINE, map_labels=("AnalyzeObjects",)),),
+    ),
+    ("watched_functions", "analyze, reduce", ("analyze", "reduce")),
+    ("watched_functions", ["analyze"], ("analyze",)),
+    ("watched_models", "amazon.nova-lite-v1:0", ("amazon.nova-lite-v1:0",)),
 ]
 
 
@@ -180,6 +199,29 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("review_model_id", "", "eu.amazon.nova-lite-v1:0"),
     ("review_model_id", "Nova Lite", "eu.amazon.nova-lite-v1:0"),
     ("schedule", "cron(0 4 ? * SUNDAY *)", "six fields"),
+    ("quota_warning_percent", "101", "a number over 0, up to 100"),
+    ("quota_warning_percent", 0, "a number over 0, up to 100"),
+    ("quota_critical_percent", "many", "a number over 0, up to 100"),
+    *(
+        ("watched_workflows", value, "titles with ARNs of state machines")
+        for value in (
+            MACHINE,
+            "{",
+            [],
+            {},
+            {"a/b": MACHINE},
+            {"Orders": MACHINE.replace("stateMachine", "execution")},
+            {"Orders": {"map_labels": ["Each"]}},
+            {"Orders": {"arn": MACHINE, "labels": ["Each"]}},
+            {"Orders": {"arn": MACHINE, "map_labels": ["a b"]}},
+            {"Orders": 1},
+        )
+    ),
+    ("watched_functions", "a b", "names of Lambda functions, each once"),
+    ("watched_functions", "analyze,analyze", "names of Lambda functions, each once"),
+    ("watched_functions", [], "names of Lambda functions, each once"),
+    ("watched_functions", {"a": 1}, "names of Lambda functions, each once"),
+    ("watched_models", "Nova Lite", "ids of Bedrock models, each once"),
 ]
 
 
@@ -203,6 +245,10 @@ def test_should_refuse_settings_that_do_not_go_together() -> None:
         Settings.from_context({"source_key_arn": KEY})
     with pytest.raises(SettingsError, match=r"^years is \[2024\]; allowed: with the source noaa only"):
         Settings.from_context({"source": "s3://my-bucket/", "years": "2024"})
+    with pytest.raises(
+        SettingsError, match=r"^quota_warning_percent is 95; allowed: at most quota_critical_percent, 90\. Lower "
+    ):
+        Settings.from_context({"quota_warning_percent": "95"})
 
 
 def test_should_refuse_a_misspelt_key() -> None:
