@@ -20,6 +20,7 @@ from constructs_lib.cross_account import ORGANIZATION_ID
 from constructs_lib.quotas.watched import MAP_LABEL, WORKFLOW_NAME
 from constructs_lib.reviews import MODEL_ID, MODEL_ID_PATTERN
 from constructs_lib.wind_speed import FIRST_YEAR, MAX_BATCH_SIZE, UNITS, Unit
+from stacks.values import boolean, each_once, matching, one_of, percentage, threshold, whole
 
 T = TypeVar("T")
 
@@ -161,56 +162,59 @@ class Settings:
                     f'{name} is {value!r}; allowed: {allowed}. Change it in cdk.json or with -c {name}="…".'
                 ) from None
 
-        days = read("log_retention_days", _one_of(tuple(RETENTION)), 30, ", ".join(map(str, RETENTION)))
+        days = read("log_retention_days", one_of(tuple(RETENTION)), 30, ", ".join(map(str, RETENTION)))
         this_year = datetime.now(tz=UTC).year
         settings = cls(
             source=read("source", _source, None, 'noaa, or "s3://bucket/" or "s3://bucket/prefix/"'),
             source_region=read(
-                "source_region", _matching(r"[a-z]{2,}(-[a-z]+)+-\d"), None, "a Region such as eu-west-1"
+                "source_region", matching(r"[a-z]{2,}(-[a-z]+)+-\d"), None, "a Region such as eu-west-1"
             ),
             source_key_arn=read(
-                "source_key_arn", _matching(_KEY_ARN), None, "a KMS key's ARN, arn:aws:kms:<Region>:<account>:key/<id>"
+                "source_key_arn", matching(_KEY_ARN), None, "a KMS key's ARN, arn:aws:kms:<Region>:<account>:key/<id>"
             ),
-            sample=read("sample", _boolean, False, "true, false"),
+            sample=read("sample", boolean, False, "true, false"),
             years=read("years", _years, None, f"one year or more from {FIRST_YEAR} to {this_year}, such as 2023,2024"),
-            unit=cast("Unit", read("unit", _one_of(UNITS), "knots", ", ".join(UNITS))),
-            batch_size=read("batch_size", _whole(1, MAX_BATCH_SIZE), 500, "a whole number from 1 to 1,000"),
-            max_concurrency=read("max_concurrency", _whole(1, 10_000), 200, "a whole number from 1 to 10,000"),
+            unit=cast("Unit", read("unit", one_of(UNITS), "knots", ", ".join(UNITS))),
+            batch_size=read("batch_size", whole(1, MAX_BATCH_SIZE), 500, "a whole number from 1 to 1,000"),
+            max_concurrency=read("max_concurrency", whole(1, 10_000), 200, "a whole number from 1 to 10,000"),
             tolerated_failure_percentage=read(
-                "tolerated_failure_percentage", _percentage, 5.0, "a number from 0 to 100"
+                "tolerated_failure_percentage", percentage, 5.0, "a number from 0 to 100"
             ),
             log_retention_days=days,
             results_retention_days=read(
-                "results_retention_days", _whole(1, 36_500), None, "a whole number from 1 to 36,500"
+                "results_retention_days", whole(1, 36_500), None, "a whole number from 1 to 36,500"
             ),
-            include_execution_data=read("include_execution_data", _boolean, False, "true, false"),
+            include_execution_data=read("include_execution_data", boolean, False, "true, false"),
             removal_policy=read("removal_policy", _removal_policy, RemovalPolicy.RETAIN, "retain, destroy"),
-            alarm_email=read("alarm_email", _matching(EMAIL), None, "an e-mail address"),
+            alarm_email=read("alarm_email", matching(EMAIL), None, "an e-mail address"),
             schedule=read(
                 "schedule",
-                _matching(rf"rate\([1-9]\d* (minute|hour|day)s?\)|{_CRON}"),
+                matching(rf"rate\([1-9]\d* (minute|hour|day)s?\)|{_CRON}"),
                 None,
                 '"rate(7 days)" or "cron(0 4 ? * SUN *)", with the six fields of EventBridge Scheduler',
             ),
             accounts=read("accounts", _accounts, None, _ACCOUNTS),
-            organization_id=read("organization_id", _matching(ORGANIZATION_ID), None, "such as o-a1b2c3d4e5"),
+            organization_id=read("organization_id", matching(ORGANIZATION_ID), None, "such as o-a1b2c3d4e5"),
             review_model_id=read(
                 "review_model_id",
-                _matching(MODEL_ID_PATTERN),
+                matching(MODEL_ID_PATTERN),
                 MODEL_ID,
                 f"the id of a foundation model such as {MODEL_ID}, or of an inference profile such as eu.{MODEL_ID}",
             ),
-            quota_warning_percent=read("quota_warning_percent", _threshold, 80.0, _THRESHOLD),
-            quota_critical_percent=read("quota_critical_percent", _threshold, 90.0, _THRESHOLD),
+            quota_warning_percent=read("quota_warning_percent", threshold, 80.0, _THRESHOLD),
+            quota_critical_percent=read("quota_critical_percent", threshold, 90.0, _THRESHOLD),
             watched_workflows=read("watched_workflows", _workflows, (), _WORKFLOWS),
             watched_functions=read(
                 "watched_functions",
-                _names(r"[0-9A-Za-z_-]{1,64}"),
+                each_once(r"[0-9A-Za-z_-]{1,64}"),
                 (),
                 "names of Lambda functions, each once, such as analyze,reduce",
             ),
             watched_models=read(
-                "watched_models", _names(MODEL_ID_PATTERN), (), f"ids of Bedrock models, each once, such as {MODEL_ID}"
+                "watched_models",
+                each_once(MODEL_ID_PATTERN),
+                (),
+                f"ids of Bedrock models, each once, such as {MODEL_ID}",
             ),
         )
         if settings.quota_warning_percent > settings.quota_critical_percent:
@@ -237,57 +241,6 @@ class Settings:
         return settings
 
 
-def _boolean(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    return {"true": True, "false": False}[_one_of(("true", "false"))(value)]
-
-
-def _one_of(allowed: tuple[T, ...]) -> Callable[[object], T]:
-    def parse(value: object) -> T:
-        for choice in allowed:
-            if not isinstance(value, bool) and str(value) == str(choice):
-                return choice
-        raise ValueError
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Callable[[object], int]:
-    def parse(value: object) -> int:
-        if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value)) or not low <= int(str(value)) <= high:
-            raise ValueError
-        return int(str(value))
-
-    return parse
-
-
-def _percentage(value: object) -> float:
-    if isinstance(value, bool) or not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", str(value)) or float(str(value)) > 100:
-        raise ValueError
-    return float(str(value))
-
-
-def _threshold(value: object) -> float:
-    percent = _percentage(value)
-    if percent == 0:
-        raise ValueError
-    return percent
-
-
-def _names(pattern: str) -> Callable[[object], tuple[str, ...]]:
-    name = _matching(pattern)
-
-    def parse(value: object) -> tuple[str, ...]:
-        items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
-        names = tuple(name(item.strip() if isinstance(item, str) else item) for item in items)
-        if not names or len(set(names)) < len(names):
-            raise ValueError
-        return names
-
-    return parse
-
-
 def _workflows(value: object) -> tuple[WorkflowSetting, ...]:
     given = json.loads(value) if isinstance(value, str) else value
     if not isinstance(given, dict) or not given:
@@ -301,24 +254,15 @@ def _workflow(name: object, value: object) -> WorkflowSetting:
         raise ValueError
     labels = given.get("map_labels", [])
     return WorkflowSetting(
-        name=_matching(WORKFLOW_NAME)(name),
-        state_machine_arn=_matching(_STATE_MACHINE_ARN)(given["arn"]),
-        map_labels=_names(MAP_LABEL)(labels) if labels else (),
+        name=matching(WORKFLOW_NAME)(name),
+        state_machine_arn=matching(_STATE_MACHINE_ARN)(given["arn"]),
+        map_labels=each_once(MAP_LABEL)(labels) if labels else (),
     )
-
-
-def _matching(pattern: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise ValueError
-        return value
-
-    return parse
 
 
 def _years(value: object) -> tuple[int, ...]:
     items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
-    year = _whole(FIRST_YEAR, datetime.now(tz=UTC).year)
+    year = whole(FIRST_YEAR, datetime.now(tz=UTC).year)
     years = tuple(year(item.strip() if isinstance(item, str) else item) for item in items)
     if not years:
         raise ValueError
@@ -329,7 +273,7 @@ def _accounts(value: object) -> AccountsSetting:
     given = json.loads(value) if isinstance(value, str) else value
     if not isinstance(given, dict) or set(given) != {"source", "target"}:
         raise ValueError
-    account = _matching(r"(?a:\d){12}")
+    account = matching(r"(?a:\d){12}")
     sources = given["source"] if isinstance(given["source"], list) else [given["source"]]
     accounts = AccountsSetting(source=tuple(map(account, sources)), target=account(given["target"]))
     if not accounts.source or len({*accounts.source, accounts.target}) != len(accounts.source) + 1:
@@ -347,4 +291,4 @@ def _source(value: object) -> SourceSetting | None:
 
 
 def _removal_policy(value: object) -> RemovalPolicy:
-    return RemovalPolicy[_one_of(("retain", "destroy"))(value).upper()]
+    return RemovalPolicy[one_of(("retain", "destroy"))(value).upper()]
