@@ -115,6 +115,7 @@ def test_should_name_what_sqs_refuses(cloud: Cloud) -> None:
     assert "(Service: AmazonSQS; Status Code: 400; Error Code: " in ended.cause
 
 
+@pytest.mark.local
 def test_should_name_the_error_of_a_function_that_is_not_there_by_its_bare_arn_too(cloud: Cloud) -> None:
     function = "arn:aws:lambda:us-east-1:111111111111:function:nobodys"
 
