@@ -44,7 +44,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def answering() -> Iterator[Answers]:
     server = Answers()
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01])
     thread.start()
     yield server
     server.shutdown()

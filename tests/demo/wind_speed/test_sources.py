@@ -95,7 +95,7 @@ class Bucket(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Bucket) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
@@ -116,7 +116,8 @@ def test_should_refuse_years_that_the_bucket_does_not_have(bucket: str) -> None:
         noaa_source([1930], 5, bucket)
 
 
-def test_should_say_so_in_one_line_when_there_is_no_network() -> None:
+def test_should_say_so_in_one_line_when_there_is_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     with socket.socket() as unused:  # bound but not listening: connections to it are refused
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(DemoError, match=r"can't be read over HTTPS.*--source sample, which needs none") as error:
