@@ -1,0 +1,182 @@
+"""The stack LoadTest: load on the account's quotas of state transitions and of open map runs, each with its driver.
+
+Nothing runs until somebody starts a driver's execution: the outputs have the commands to start and to stop it, and what
+it will consume. The account that the load is meant for is named by the deployer, and is the only one it deploys to.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import cast
+
+from aws_cdk import Acknowledgment, CfnElement, CfnOutput, Duration, Environment, Stack, Token, Validations
+from constructs import Construct
+
+from constructs_lib._checks import usage_error
+from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTestSetting:
+    """What the load is, and where: `account` is 12 digits.
+
+    Transitions grow from nothing to `transitions_per_second` within `ramp_seconds`, and stay there for `hold_seconds`.
+    Map runs open one after the other for `ramp_seconds`; then all are open for `hold_seconds`; then they close as they
+    came. 0 leaves one of them out. `max_dollars` is for both together.
+    """
+
+    account: str
+    transitions_per_second: int = 100
+    transitions_per_execution: int = 100
+    map_runs: int = 10
+    ramp_seconds: int = 60
+    hold_seconds: int = 120
+    max_dollars: float = 10
+    ends_at: datetime | None = None
+    """From then on nothing is started; None is no such time."""
+
+
+class LoadTestStack(Stack):
+    """A driver that makes state transitions, and one that holds map runs open."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: LoadTestSetting, env: Environment) -> None:
+        super().__init__(
+            scope, construct_id, env=env, description="Load on Step Functions' quotas, to see dashboard and alarms by."
+        )
+        self.settings = settings
+        self._check()
+        self.transition_driver = self._transition_driver() if settings.transitions_per_second else None
+        self.map_run_driver = self._map_run_driver() if settings.map_runs else None
+        self._check_dollars()
+        for name, driver in (("Transition", self.transition_driver), ("MapRun", self.map_run_driver)):
+            if driver is not None:
+                self._outputs(name, driver)
+
+    def _check(self) -> None:
+        settings = self.settings
+        if self.account != settings.account:
+            raise usage_error(
+                self,
+                "account",
+                settings.account,
+                allowed="the 12 digits of the account that this is deployed to",
+                fix="A load is felt by everything in its account: name the one that it is meant for.",
+            )
+        for name, low in (("transitions_per_second", 0), ("map_runs", 0), ("ramp_seconds", 0), ("hold_seconds", 1)):
+            value = getattr(settings, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+                raise usage_error(self, name, value, allowed=f"a whole number, {low} or more", fix=f"Change {name}.")
+        if not settings.transitions_per_second and not settings.map_runs:
+            raise usage_error(
+                self,
+                "map_runs",
+                0,
+                allowed="1 or more where transitions_per_second is 0",
+                fix="Ask for one of the two, or for no load test.",
+            )
+
+    def _check_dollars(self) -> None:
+        drivers = [driver for driver in (self.transition_driver, self.map_run_driver) if driver is not None]
+        dollars = sum(driver.consumption.dollars for driver in drivers)
+        if dollars > self.settings.max_dollars:
+            raise usage_error(
+                self,
+                "max_dollars",
+                self.settings.max_dollars,
+                allowed=f"${dollars:,.2f} or more, what both drivers cost together",
+                fix="Ask for less load, or for a shorter one, or raise max_dollars.",
+            )
+
+    def _transition_driver(self) -> LoadDriver:
+        settings = self.settings
+        target = StateTransitionLoad(self, "Transitions", transitions=settings.transitions_per_execution)
+        profile = LoadProfile.ramp_and_hold(
+            starts_per_second=Fraction(settings.transitions_per_second, settings.transitions_per_execution),
+            ramp_seconds=settings.ramp_seconds,
+            hold_seconds=settings.hold_seconds,
+        )
+        return self._driver("TransitionDriver", target, profile)
+
+    def _map_run_driver(self) -> LoadDriver:
+        settings = self.settings
+        hold = Duration.seconds(settings.ramp_seconds + settings.hold_seconds)
+        target = OpenMapRunLoad(self, "MapRuns", hold=hold)
+        profile = LoadProfile.evenly(starts=settings.map_runs, seconds=max(1, settings.ramp_seconds))
+        return self._driver("MapRunDriver", target, profile)
+
+    def _driver(
+        self, construct_id: str, target: StateTransitionLoad | OpenMapRunLoad, profile: LoadProfile
+    ) -> LoadDriver:
+        settings = self.settings
+        driver = LoadDriver(
+            self,
+            construct_id,
+            target=target,
+            profile=profile,
+            max_dollars=settings.max_dollars,
+            ends_at=settings.ends_at,
+        )
+        self._acknowledge(target, driver)
+        return driver
+
+    def _outputs(self, name: str, driver: LoadDriver) -> None:
+        machine = driver.state_machine.state_machine_arn
+        cli = f"aws stepfunctions --region {self.region}"
+        CfnOutput(self, f"{name}DriverArn", value=machine, description="Start one execution of this for a run.")
+        CfnOutput(
+            self,
+            f"{name}Start",
+            value=f"{cli} start-execution --state-machine-arn {machine}",
+            description="Starts the load.",
+        )
+        CfnOutput(
+            self,
+            f"{name}Stop",
+            value=f"{cli} list-executions --state-machine-arn {machine} --status-filter RUNNING "
+            "--query 'executions[].executionArn' --output text | xargs -n 1 "
+            f"{cli} stop-execution --execution-arn",
+            description="Stops the load, all that it has started included.",
+        )
+
+    def _acknowledge(self, target: StateTransitionLoad | OpenMapRunLoad, driver: LoadDriver) -> None:
+        """Acknowledge what cdk-nag finds, each finding by its exact id."""
+        region = "<AWS::Region>" if Token.is_unresolved(self.region) else self.region
+        executions = f"arn:<AWS::Partition>:states:{region}:{self.account}:execution:"
+        children = "Step Functions gives a map run's executions ids of its own."
+        started = "The names of the executions that are started aren't known before."
+
+        def named(construct: StateTransitionLoad | OpenMapRunLoad | LoadDriver) -> str:
+            machine = self.get_logical_id(cast("CfnElement", construct.state_machine.node.default_child))
+            return f'{{"Fn::Select":[6,{{"Fn::Split":[":",{{"Ref":"{machine}"}}]}}]}}'
+
+        resources = {
+            driver: {
+                f"{named(driver)}:*": children,
+                f"{named(driver)}/Rows:*": children,
+                f"{named(target)}:*": started,
+            },
+            target: {f"{named(target)}:*": children, f"{named(target)}/HoldOpen:*": children}
+            if isinstance(target, OpenMapRunLoad)
+            else {},
+        }
+        for construct, wildcards in resources.items():
+            Validations.of(construct).acknowledge(
+                Acknowledgment(
+                    id="AwsSolutions-SF1",
+                    reason="Errors are logged. Every event of a load is two million lines for a million transitions, "
+                    "and the history of a Standard execution has them all for 90 days.",
+                ),
+                Acknowledgment(
+                    id="AwsSolutions-SF2",
+                    reason="A trace of thousands of empty states shows nothing.",
+                ),
+                Acknowledgment(
+                    id="AwsSolutions-IAM5[Resource::*]",
+                    reason="The delivery of a state machine's logs has no narrower resource: "
+                    "https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy.",
+                ),
+                *(
+                    Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{executions}{resource}]", reason=reason)
+                    for resource, reason in wildcards.items()
+                ),
+            )

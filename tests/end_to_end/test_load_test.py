@@ -1,0 +1,212 @@
+"""What the load generators do on the embedded AWS, counted from the histories, is what they state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_cdk import App, CfnOutput, Duration, Environment, Stack
+
+from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
+from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION
+from constructs_lib.testing.execution import RunningExecution
+from tests.end_to_end.cross_account_app import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from constructs_lib.load_test import Consumption
+    from constructs_lib.local import LocalCloud
+    from constructs_lib.testing.execution import CompletedExecution
+
+pytestmark = pytest.mark.local
+
+STACK = "LoadGenerators"
+TRANSITIONS = (1, 4, 6, 23, 1000)
+ENDS_AT = datetime.now(tz=UTC).replace(microsecond=0) + timedelta(days=1)
+
+
+class Generators(Stack):
+    """Loads, drivers of some of them, and an output with the ARN of each."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app, STACK, env=Environment(account=DEFAULT_ACCOUNT, region=DEFAULT_REGION))
+        transitions = {
+            number: StateTransitionLoad(self, f"Enter{number}", transitions=number) for number in TRANSITIONS
+        }
+        hold = {
+            "HoldForTwoSeconds": OpenMapRunLoad(self, "HoldForTwoSeconds", hold=Duration.seconds(2)),
+            "HoldForAnHour": OpenMapRunLoad(self, "HoldForAnHour", hold=Duration.hours(1)),
+        }
+        profile = LoadProfile(((0, 2), (1, 3)))
+        drivers = {
+            # More than 40 at once: a row that is split.
+            "Transitions": LoadDriver(self, "Transitions", target=enter[23], profile=LoadProfile(((0, 3), (1, 42)))),
+            "MapRuns": LoadDriver(self, "MapRuns", target=hold["HoldForTwoSeconds"], profile=profile),
+            "ForAnHour": LoadDriver(self, "ForAnHour", target=hold["HoldForAnHour"], profile=profile),
+            "Ending": LoadDriver(
+                self,
+                "Ending",
+                target=enter[1],
+                profile=LoadProfile(((0, 2), (3600, 1), (7200, 1))),
+                ends_at=ENDS_AT,
+            ),
+        }
+        self.consumption = {name: driver.consumption for name, driver in drivers.items()}
+        loads = {f"Enter{number}": load for number, load in enter.items()} | hold
+        for name, construct in (*loads.items(), *((f"Drive{name}", driver) for name, driver in drivers.items())):
+            CfnOutput(self, f"Arn{name}", value=construct.state_machine.state_machine_arn)
+
+
+@dataclass(frozen=True)
+class Load:
+    """The deployed stack."""
+
+    cloud: LocalCloud
+    client: Any
+    outputs: Mapping[str, str]
+    stated: Mapping[str, Consumption]
+
+    def start(self, name: str) -> RunningExecution:
+        started = self.client.start_execution(stateMachineArn=self.outputs[f"Arn{name}"], input='{"any": "input"}')
+        return RunningExecution(started["executionArn"], self.client)
+
+    def started_by(self, driver: str, target: str) -> list[RunningExecution]:
+        """The executions of `target` that an execution of a driver has started, by what they say in their input."""
+        arns = [
+            execution["executionArn"]
+            for page in self.client.get_paginator("list_executions").paginate(
+                stateMachineArn=self.outputs[f"Arn{target}"]
+            )
+            for execution in page["executions"]
+        ]
+        machine = self.outputs[f"ArnDrive{driver}"].rpartition(":")[2]
+        return [
+            RunningExecution(arn, self.client)
+            for arn in arns
+            if f":execution:{machine}/Rows:" in self.client.describe_execution(executionArn=arn)["input"]
+        ]
+
+    def map_runs(self, execution_arn: str) -> list[str]:
+        runs = self.client.list_map_runs(executionArn=execution_arn)["mapRuns"]
+        return [self.client.describe_map_run(mapRunArn=run["mapRunArn"])["status"] for run in runs]
+
+    @contextmanager
+    def ending_at(self, end: datetime) -> Iterator[None]:
+        """The driver Ending with another end."""
+        arn = self.outputs["ArnDriveEnding"]
+        before = self.client.describe_state_machine(stateMachineArn=arn)["definition"]
+        form = "%Y-%m-%dT%H:%M:%SZ"
+        after = before.replace(ENDS_AT.strftime(form), end.strftime(form))
+        assert after != before
+        try:
+            self.client.update_state_machine(stateMachineArn=arn, definition=after)
+            yield
+        finally:
+            self.client.update_state_machine(stateMachineArn=arn, definition=before)
+
+
+@pytest.fixture(scope="module")
+def load(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Load:
+    assembly = tmp_path_factory.mktemp("load") / "cdk.out"
+    # Without CDK's template validation, which takes a second.
+    app = App(outdir=str(assembly), builtin_cloud_formation_validation=False)
+    stack = Generators(app)
+    app.synth()
+    outputs = cloud.deploy(assembly, cdk=cdk_cli)[STACK]
+    return Load(cloud, cloud.client("stepfunctions"), outputs, stack.consumption)
+
+
+def transitions(execution: CompletedExecution) -> int:
+    """States entered and retried: of the execution, and of the children of its map runs."""
+    retried = sum(execution.attempts(state) - times for state, times in Counter(tasks(execution)).items())
+    return len(execution.states) + retried + sum(map(transitions, execution.children))
+
+
+def tasks(execution: CompletedExecution) -> Iterator[str]:
+    return (
+        event["stateEnteredEventDetails"]["name"] for event in execution.events if event["type"] == "TaskStateEntered"
+    )
+
+
+def most_at_once(executions: list[CompletedExecution]) -> int:
+    """The map runs that were open at the same time, by the events of the executions that opened them."""
+    changes = sorted(
+        (event["timestamp"], 1 if event["type"] == "MapRunStarted" else -1)
+        for execution in executions
+        for event in execution.events
+        if event["type"] in {"MapRunStarted", "MapRunSucceeded"}
+    )
+    return max(accumulate(change for _, change in changes))
+
+
+@pytest.mark.parametrize("number", TRANSITIONS)
+def test_should_enter_as_many_states_as_stated(load: Load, number: int) -> None:
+    execution = load.start(f"Enter{number}").wait()
+
+    assert execution.succeeded
+    assert len(execution.states) == transitions(execution) == number
+    assert len(execution.events) <= 2 * number + 4
+
+
+def test_should_make_the_transitions_that_the_driver_states(load: Load) -> None:
+    stated = load.stated["Transitions"]
+
+    driver = load.start("DriveTransitions").wait()
+
+    assert driver.output == {"executions_started": stated.starts, "rows_not_started": 0}
+    assert len(driver.children) == 3
+    targets = [target.wait() for target in load.started_by("Transitions", "Enter23")]
+    assert len(targets) == stated.starts == 45
+    assert transitions(driver) == stated.driver_transitions
+    assert sum(map(transitions, targets)) == stated.target_transitions
+    assert (most_at_once([driver]), stated.target_map_runs) == (stated.driver_map_runs, 0)
+
+
+def test_should_hold_the_map_runs_that_the_driver_states(load: Load) -> None:
+    stated = load.stated["MapRuns"]
+
+    driver = load.start("DriveMapRuns").wait()
+
+    targets = [target.wait() for target in load.started_by("MapRuns", "HoldForTwoSeconds")]
+    assert len(targets) == stated.starts == 5
+    assert most_at_once([driver, *targets]) == stated.map_runs == 6
+    assert most_at_once(targets) == stated.target_map_runs
+    assert transitions(driver) + sum(map(transitions, targets)) == stated.transitions
+
+
+def test_should_stop_all_of_it_with_the_driver(load: Load) -> None:
+    driver = load.start("DriveForAnHour")
+
+    def open_map_runs() -> list[RunningExecution]:
+        targets = load.started_by("ForAnHour", "HoldForAnHour")
+        return targets if [load.map_runs(one.execution_arn) for one in targets] == [["RUNNING"]] * 5 else []
+
+    targets = eventually(open_map_runs)
+
+    stopped = driver.stop()
+
+    assert stopped.status == "ABORTED"
+    assert load.map_runs(driver.execution_arn) == ["ABORTED"]
+    eventually(lambda: all(target.status == "ABORTED" for target in targets))
+    assert [load.map_runs(target.execution_arn) for target in targets] == [["ABORTED"]] * 5
+    assert {child.status for target in targets for child in target.wait().children} == {"ABORTED"}
+    assert {child.status for child in stopped.children} == {"ABORTED"}
+
+
+def test_should_start_nothing_from_its_end_on(load: Load) -> None:
+    with load.ending_at(datetime.now(tz=UTC) + timedelta(seconds=3)):
+        ended = load.start("DriveEnding").wait()
+        late = load.start("DriveEnding").wait()
+
+    assert ended.output == {"executions_started": 2, "rows_not_started": 2}
+    assert transitions(ended) == load.stated["Ending"].driver_transitions - 2
+    assert (late.status, late.error) == ("FAILED", "EndTimeInThePast")
+    assert late.states == ("Before the end?", "EndTimeInThePast")
+    assert len(load.started_by("Ending", "Enter1")) == 2
