@@ -55,6 +55,7 @@ class Result(TypedDict):
     rejected: list[list[str]]
 
 
+@s3.slow_downs.reported()
 def handler(event: Event, context: object) -> Result:  # noqa: ARG001 - Lambda passes both
     """Read and merge one batch from SOURCE_BUCKET."""
     return analyze(_reader(os.environ["SOURCE_BUCKET"]), [item["key"] for item in event["Items"]])

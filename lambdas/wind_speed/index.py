@@ -44,6 +44,7 @@ class Result(TypedDict):
     objects_listed: int
 
 
+@s3.slow_downs.reported()
 def handler(event: Event, context: object) -> Result:  # noqa: ARG001 - Lambda passes both
     """List SOURCE_BUCKET under SOURCE_PREFIX, and write `objects.csv` to RESULTS_BUCKET."""
     source, prefix = os.environ["SOURCE_BUCKET"], os.environ.get("SOURCE_PREFIX", "")

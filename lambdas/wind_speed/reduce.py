@@ -95,6 +95,7 @@ class Totals:
         self.failed += [(item["key"], reason) for item in json.loads(execution["Input"])["Items"]]
 
 
+@s3.slow_downs.reported()
 def handler(event: Event, context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes both
     """Write the result files under `prefix` of RESULTS_BUCKET; return where they are, and the summary.
 

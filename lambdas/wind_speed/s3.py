@@ -27,6 +27,8 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, I
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
+from . import metrics
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -45,6 +47,12 @@ _READER_ATTEMPTS = 5
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 20
 _LINES_CHUNK = 1024 * 1024
+
+_SLOW_DOWN = "SlowDown"
+_ERROR_BYTES = 4096
+
+slow_downs = metrics.Count(_SLOW_DOWN)
+"""S3's 503 SlowDown answers to this process, also those that a retry made good. S3 shows them to a bucket's owner."""
 
 _CLIENT_LOCK = threading.Lock()
 
@@ -83,7 +91,14 @@ def _client(attempts: int) -> S3Client:
     )
     s3 = cast("S3Client", _session().create_client("s3", config=config))
     s3.meta.events.register("before-parse.s3.ListObjectsV2", _take_keys)
+    s3.meta.events.register("response-received.s3", _count_slow_down)
     return s3
+
+
+def _count_slow_down(parsed_response: dict[str, Any] | None, **_: object) -> None:
+    """See every answer, before the SDK retries."""
+    if parsed_response is not None and parsed_response.get("Error", {}).get("Code") == _SLOW_DOWN:
+        slow_downs.add()
 
 
 @contextmanager
@@ -225,6 +240,8 @@ class Reader:
             connection.request("GET", urlsplit(url).path, headers=dict(request.headers.items()))
             response = connection.getresponse()
             if response.status != 200 or (response.length or 0) > self._max_bytes:
+                if response.status == 503 and f"<Code>{_SLOW_DOWN}</Code>".encode() in response.read(_ERROR_BYTES):
+                    slow_downs.add()
                 connection.close()
                 return None
             body = response.read()
