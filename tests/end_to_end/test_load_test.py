@@ -37,9 +37,7 @@ class Generators(Stack):
 
     def __init__(self, app: App) -> None:
         super().__init__(app, STACK, env=Environment(account=DEFAULT_ACCOUNT, region=DEFAULT_REGION))
-        transitions = {
-            number: StateTransitionLoad(self, f"Enter{number}", transitions=number) for number in TRANSITIONS
-        }
+        enter = {number: StateTransitionLoad(self, f"Enter{number}", transitions=number) for number in TRANSITIONS}
         hold = {
             "HoldForTwoSeconds": OpenMapRunLoad(self, "HoldForTwoSeconds", hold=Duration.seconds(2)),
             "HoldForAnHour": OpenMapRunLoad(self, "HoldForAnHour", hold=Duration.hours(1)),
