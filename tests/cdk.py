@@ -77,6 +77,20 @@ def shown(value: Any) -> Any:
     return {key: shown(item) for key, item in value.items()}
 
 
+def readable(template: JsonObject) -> JsonObject:
+    """The template without what only the content of an asset or the CLI changes; the state machine parsed."""
+    text = re.sub(r"\b[0-9a-f]{64}\b", "<asset hash>", json.dumps(template))
+    scrubbed: JsonObject = json.loads(text)
+    for resource in scrubbed["Resources"].values():
+        resource.pop("Metadata", None)
+        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+            definition = shown(resource["Properties"]["DefinitionString"])
+            resource["Properties"]["DefinitionString"] = json.loads(definition)
+    for section in ("Parameters", "Rules"):  # of CDK's bootstrap stack
+        scrubbed.pop(section, None)
+    return scrubbed
+
+
 def definition_of(template: JsonObject) -> JsonObject:
     """The one state machine's definition, parsed."""
     parsed: JsonObject = json.loads(shown(only(template, "AWS::StepFunctions::StateMachine")["DefinitionString"]))

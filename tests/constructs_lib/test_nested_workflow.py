@@ -31,7 +31,7 @@ from constructs_lib import (
     WorkflowRole,
 )
 from tests.cdk import JsonObject, definition_of, make_app, statements_of, states_in, template_of
-from tests.stacks.test_wind_speed import validate
+from tests.node import validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,11 +28,11 @@ from tests.cdk import (
     statements_of,
     template_of,
 )
+from tests.node import in_node, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
 ENV = Environment(account="111111111111", region="us-east-1")
 CHILD = ChildWorkflow.in_account(account="222222222222", state_machine_name="review-classifier")
 PARENT = WorkflowIdentity(account="111111111111", state_machine_name="review-intake")
@@ -58,25 +55,6 @@ def intake_template() -> JsonObject:
     stack = make_stack()
     ReviewIntake(stack, "Intake", child=CHILD, identity=PARENT)
     return template_of(stack)
-
-
-def in_node(script: str, data: object) -> Any:
-    """What the script's `answer(data)` resolves to, in Node: for packages that only Node has."""
-    node = ROOT / ".venv/bin/node"
-    program = f"""
-        const data = JSON.parse(require('fs').readFileSync(0, 'utf8'));
-        const answer = async (data) => {{ {script} }};
-        answer(data).then((value) => console.log(JSON.stringify(value)));
-    """
-    done = subprocess.run(
-        [str(node) if node.exists() else str(shutil.which("node")), "-e", program],
-        input=json.dumps(data),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout)
 
 
 class TestClassifier:
@@ -667,11 +645,7 @@ class TestInNode:
         definitions = [in_partition_aws(definition_of(one)) for one in (template, intake_template)]
         jsonpath_inside = in_partition_aws(definition_of(template))
         jsonpath_inside["States"]["Ask the model"]["Parameters"] = {"a.$": "$.a"}
-        script = """
-            const validate = require('asl-validator');
-            return data.map((one) => validate(one)).map((one) => (one.isValid ? '' : one.errorsText(' ') || '?'));
-        """
-        *errors, of_jsonpath_inside = in_node(script, [*definitions, jsonpath_inside])
+        *errors, of_jsonpath_inside = validate([*definitions, jsonpath_inside])
         assert errors == ["", ""]
         assert of_jsonpath_inside != ""
 

@@ -13,11 +13,11 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 import app
 from constructs_lib.assembly import Assembly
-from tests.cdk import expressions_in, make_app, resources, shown
+from tests.cdk import expressions_in, make_app, readable, resources, shown
+from tests.node import validate
 from tests.stacks.iam_statements import EXERCISED, every_statement
 from tests.stacks.review_statements import SOURCE, SOURCE_ACCOUNT, TARGET, TARGET_ACCOUNT
 from tests.stacks.test_iam_statements import WITH_STATEMENTS, WITHOUT_STATEMENTS
-from tests.stacks.test_wind_speed import readable, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

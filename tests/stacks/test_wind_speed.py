@@ -1,41 +1,20 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import subprocess
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pytest
 from jsonata import Jsonata
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from tests.cdk import expressions_in, only, resources, shown
+from tests.cdk import expressions_in, only, readable, resources, shown
+from tests.node import validate
 from tests.stacks.conftest import synthesize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    import pytest
     from syrupy.assertion import SnapshotAssertion
 
     from tests.stacks.conftest import Synthesized
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def readable(template: dict[str, Any]) -> dict[str, Any]:
-    """The template without what only the content of an asset or the CLI changes; the state machine parsed."""
-    text = re.sub(r"\b[0-9a-f]{64}\b", "<asset hash>", json.dumps(template))
-    scrubbed: dict[str, Any] = json.loads(text)
-    for resource in scrubbed["Resources"].values():
-        resource.pop("Metadata", None)
-        if resource["Type"] == "AWS::StepFunctions::StateMachine":
-            definition = shown(resource["Properties"]["DefinitionString"])
-            resource["Properties"]["DefinitionString"] = json.loads(definition)
-    for section in ("Parameters", "Rules"):  # of CDK's bootstrap stack
-        scrubbed.pop(section, None)
-    return scrubbed
 
 
 def test_should_be_what_was_last_reviewed(synthesized: Synthesized, snapshot: SnapshotAssertion) -> None:
@@ -126,26 +105,3 @@ class TestDefinition:
         *errors, of_jsonpath_inside = validate([*definitions, jsonpath_inside])
         assert errors == ["", ""]
         assert of_jsonpath_inside != ""
-
-
-def validate(definitions: Sequence[dict[str, Any]]) -> list[str]:
-    """asl-validator's errors for each definition, all in one Node process."""
-    if not (ROOT / "node_modules/asl-validator").is_dir():
-        pytest.fail("asl-validator is missing: run the tests by `make test`")
-    node = ROOT / ".venv/bin/node"
-    script = """
-        const validate = require('asl-validator');
-        const definitions = JSON.parse(require('fs').readFileSync(0, 'utf8'));
-        const results = definitions.map((definition) => validate(definition));
-        console.log(JSON.stringify(results.map((result) => (result.isValid ? '' : result.errorsText(' ') || '?'))));
-    """
-    done = subprocess.run(
-        [str(node) if node.exists() else str(shutil.which("node")), "-e", script],
-        input=json.dumps(definitions),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    errors: list[str] = json.loads(done.stdout)
-    return errors
