@@ -6,6 +6,8 @@ import sys
 from aws_cdk import App, Environment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from stacks.load_test import LoadTestStack
+from stacks.quotas import QuotasStack
 from stacks.reviews import ReviewsSourceStack, ReviewsTargetStack
 from stacks.settings import Settings
 from stacks.wind_speed import WindSpeedStack
@@ -14,8 +16,9 @@ from stacks.wind_speed import WindSpeedStack
 def build(app: App) -> tuple[Stack, ...]:
     """Add the stacks to `app` and return them.
 
-    WindSpeed goes to the account and the Region that the CDK CLI found, if any; the review workflow's stacks, when the
-    setting `accounts` asks for them, to those accounts, in the same Region.
+    WindSpeed and Quotas go to the account and the Region that the CDK CLI found, if any; the review workflow's stacks,
+    when the setting `accounts` asks for them, to those accounts, in the same Region; LoadTest, when the setting
+    `load_test` asks for it, to the account that it names, which must be the one that the CDK CLI found.
 
     Raises:
         ValueError: for a setting that can't be used, as one line.
@@ -24,29 +27,30 @@ def build(app: App) -> tuple[Stack, ...]:
     settings = Settings.from_context(app.node.get_all_context())
     region = os.environ.get("CDK_DEFAULT_REGION")
     own = Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=region)
-    wind_speed = WindSpeedStack(app, "WindSpeed", settings=settings, env=own)
+    stacks: list[Stack] = [
+        WindSpeedStack(app, "WindSpeed", settings=settings, env=own),
+        QuotasStack(app, "Quotas", settings=settings, env=own),
+    ]
     accounts = settings.accounts
-    if accounts is None:
-        return (wind_speed,)
-    target = ReviewsTargetStack(
-        app,
-        "ReviewsTarget",
-        settings=settings,
-        accounts=accounts,
-        env=Environment(account=accounts.target, region=region),
-    )
-    sources = (
-        ReviewsSourceStack(
-            app,
-            f"ReviewsSource-{account}",
-            settings=settings,
-            account=account,
-            target=accounts.target,
-            env=Environment(account=account, region=region),
+    if accounts is not None:
+        target = Environment(account=accounts.target, region=region)
+        stacks.append(ReviewsTargetStack(app, "ReviewsTarget", settings=settings, accounts=accounts, env=target))
+        stacks.extend(
+            ReviewsSourceStack(
+                app,
+                f"ReviewsSource-{account}",
+                settings=settings,
+                account=account,
+                target=accounts.target,
+                env=Environment(account=account, region=region),
+            )
+            for account in accounts.source
         )
-        for account in accounts.source
-    )
-    return (wind_speed, target, *sources)
+    load = settings.load_test
+    if load is not None:
+        env = Environment(account=own.account or load.account, region=region)
+        stacks.append(LoadTestStack(app, "LoadTest", settings=load, env=env))
+    return tuple(stacks)
 
 
 def main(app: App) -> int:

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
         WorkflowRole,
     )
     from constructs_lib.distributed_map import S3DistributedMap
+    from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
     from constructs_lib.object_source import KeyExpression, ObjectSource
+    from constructs_lib.quotas.alarms import QuotaAlarms
+    from constructs_lib.quotas.dashboard import QuotaDashboard
+    from constructs_lib.quotas.metric_source import MetricSource
+    from constructs_lib.quotas.watched import WatchedWorkflow
     from constructs_lib.retries import LAMBDA_RETRIES, RetryPolicy, RetryRule
     from constructs_lib.reviews import BEDROCK_RETRIES, ReviewClassifier, ReviewIntake
     from constructs_lib.wind_speed import GsodSource, Unit, WindSpeedWorkflow
@@ -42,10 +47,16 @@ __all__ = [
     "ExecutionAlarms",
     "GsodSource",
     "KeyExpression",
+    "LoadDriver",
+    "LoadProfile",
+    "MetricSource",
     "NestedExpressWorkflow",
     "NestedWorkflow",
     "NestedWorkflowWithCallback",
     "ObjectSource",
+    "OpenMapRunLoad",
+    "QuotaAlarms",
+    "QuotaDashboard",
     "ReportHeartbeat",
     "ReportedWork",
     "RetryPolicy",
@@ -53,8 +64,10 @@ __all__ = [
     "ReviewClassifier",
     "ReviewIntake",
     "S3DistributedMap",
+    "StateTransitionLoad",
     "TargetRole",
     "Unit",
+    "WatchedWorkflow",
     "WindSpeedWorkflow",
     "WorkflowIdentity",
     "WorkflowRole",
@@ -72,10 +85,16 @@ _MODULES = {
     "ExecutionAlarms": "alerts",
     "GsodSource": "wind_speed",
     "KeyExpression": "object_source",
+    "LoadDriver": "load_test",
+    "LoadProfile": "load_test",
+    "MetricSource": "quotas.metric_source",
     "NestedExpressWorkflow": "cross_account",
     "NestedWorkflow": "cross_account",
     "NestedWorkflowWithCallback": "cross_account",
     "ObjectSource": "object_source",
+    "OpenMapRunLoad": "load_test",
+    "QuotaAlarms": "quotas.alarms",
+    "QuotaDashboard": "quotas.dashboard",
     "ReportHeartbeat": "cross_account",
     "ReportedWork": "cross_account",
     "RetryPolicy": "retries",
@@ -83,8 +102,10 @@ _MODULES = {
     "ReviewClassifier": "reviews",
     "ReviewIntake": "reviews",
     "S3DistributedMap": "distributed_map",
+    "StateTransitionLoad": "load_test",
     "TargetRole": "cross_account",
     "Unit": "wind_speed",
+    "WatchedWorkflow": "quotas.watched",
     "WindSpeedWorkflow": "wind_speed",
     "WorkflowIdentity": "cross_account",
     "WorkflowRole": "cross_account",

@@ -4,8 +4,6 @@ Nothing runs until somebody starts a driver's execution: the outputs have the co
 it will consume. The account that the load is meant for is named by the deployer, and is the only one it deploys to.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
 from fractions import Fraction
 from typing import cast
 
@@ -14,26 +12,7 @@ from constructs import Construct
 
 from constructs_lib._checks import usage_error
 from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadTestSetting:
-    """What the load is, and where: `account` is 12 digits.
-
-    Transitions grow from nothing to `transitions_per_second` within `ramp_seconds`, and stay there for `hold_seconds`.
-    Map runs open one after the other for `ramp_seconds`; then all are open for `hold_seconds`; then they close as they
-    came. 0 leaves one of them out. `max_dollars` is for both together.
-    """
-
-    account: str
-    transitions_per_second: int = 100
-    transitions_per_execution: int = 100
-    map_runs: int = 10
-    ramp_seconds: int = 60
-    hold_seconds: int = 120
-    max_dollars: float = 10
-    ends_at: datetime | None = None
-    """From then on nothing is started; None is no such time."""
+from stacks.settings import LoadTestSetting
 
 
 class LoadTestStack(Stack):

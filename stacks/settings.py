@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
@@ -20,7 +20,7 @@ from constructs_lib.cross_account import ORGANIZATION_ID
 from constructs_lib.quotas.watched import MAP_LABEL, WORKFLOW_NAME
 from constructs_lib.reviews import MODEL_ID, MODEL_ID_PATTERN
 from constructs_lib.wind_speed import FIRST_YEAR, MAX_BATCH_SIZE, UNITS, Unit
-from stacks.values import boolean, each_once, matching, one_of, percentage, threshold, whole
+from stacks.values import ACCOUNT, boolean, dollars, each_once, matching, moment, one_of, percentage, threshold, whole
 
 T = TypeVar("T")
 
@@ -74,6 +74,11 @@ _WORKFLOWS = (
     'their Distributed Maps too, {"Orders": {"arn": "arn:…", "map_labels": ["EachOrder"]}}; a title has 1 to 40 '
     "letters, digits, spaces, _ and -"
 )
+_LOAD_TEST = (
+    '{"account": "111111111111"} with the 12 digits of your own account, as text, and any of transitions_per_second, '
+    "transitions_per_execution, map_runs, ramp_seconds, hold_seconds (whole numbers), max_dollars, and ends_at "
+    "(2027-01-31T12:00:00Z)"
+)
 
 
 class SettingsError(ValueError):
@@ -106,6 +111,26 @@ class WorkflowSetting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTestSetting:
+    """What the load is, and where: `account` is 12 digits.
+
+    Transitions grow from nothing to `transitions_per_second` within `ramp_seconds`, and stay there for `hold_seconds`.
+    Map runs open one after the other for `ramp_seconds`; then all are open for `hold_seconds`; then they close as they
+    came. 0 leaves one of them out. `max_dollars` is for both together.
+    """
+
+    account: str
+    transitions_per_second: int = 100
+    transitions_per_execution: int = 100
+    map_runs: int = 10
+    ramp_seconds: int = 60
+    hold_seconds: int = 120
+    max_dollars: float = 10
+    ends_at: datetime | None = None
+    """From then on nothing is started; None is no such time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The deployer's choices; each field is a context key, its default what holds when the key is absent."""
 
@@ -135,6 +160,8 @@ class Settings:
     watched_workflows: tuple[WorkflowSetting, ...] = ()
     watched_functions: tuple[str, ...] = ()
     watched_models: tuple[str, ...] = ()
+    load_test: LoadTestSetting | None = None
+    """None is an app without the load generators."""
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> "Settings":
@@ -216,6 +243,7 @@ class Settings:
                 (),
                 f"ids of Bedrock models, each once, such as {MODEL_ID}",
             ),
+            load_test=read("load_test", _load_test, None, _LOAD_TEST),
         )
         if settings.quota_warning_percent > settings.quota_critical_percent:
             raise SettingsError(
@@ -273,12 +301,32 @@ def _accounts(value: object) -> AccountsSetting:
     given = json.loads(value) if isinstance(value, str) else value
     if not isinstance(given, dict) or set(given) != {"source", "target"}:
         raise ValueError
-    account = matching(r"(?a:\d){12}")
+    account = matching(ACCOUNT)
     sources = given["source"] if isinstance(given["source"], list) else [given["source"]]
     accounts = AccountsSetting(source=tuple(map(account, sources)), target=account(given["target"]))
     if not accounts.source or len({*accounts.source, accounts.target}) != len(accounts.source) + 1:
         raise ValueError
     return accounts
+
+
+def _load_test(value: object) -> LoadTestSetting:
+    given = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(given, dict) or "account" not in given:
+        raise ValueError
+    seconds = whole(0, 86_400)
+    readers: dict[str, Callable[[object], Any]] = {
+        "account": matching(ACCOUNT),
+        "transitions_per_second": whole(0, 1_000_000),
+        "transitions_per_execution": whole(1, 10_000),
+        "map_runs": whole(0, 10_000),
+        "ramp_seconds": seconds,
+        "hold_seconds": seconds,
+        "max_dollars": dollars,
+        "ends_at": moment,
+    }
+    if not set(given) <= set(readers):
+        raise ValueError
+    return LoadTestSetting(**{name: readers[name](item) for name, item in given.items()})
 
 
 def _source(value: object) -> SourceSetting | None:

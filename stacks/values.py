@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 T = TypeVar("T")
+
+ACCOUNT = r"[0-9]{12}"
+"""Matches an AWS account."""
 
 
 def boolean(value: object) -> bool:
@@ -50,6 +54,21 @@ def threshold(value: object) -> float:
     if percent == 0:
         raise ValueError
     return percent
+
+
+def dollars(value: object) -> float:
+    """Read an amount over 0."""
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", str(value)) or float(str(value)) == 0:
+        raise ValueError
+    return float(str(value))
+
+
+def moment(value: object) -> datetime:
+    """Read a date and time with its time zone, in the manner of ISO 8601."""
+    read = datetime.fromisoformat(str(value))
+    if read.utcoffset() is None:
+        raise ValueError
+    return read
 
 
 def matching(pattern: str) -> Callable[[object], str]:

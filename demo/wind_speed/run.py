@@ -58,7 +58,7 @@ def run_demo(source: Source, *, unit: str, batch_size: int, out: Path, cdk: Path
             with step(console, "Synthesize the app, start the embedded AWS"):
                 app = assembly.result()
             with step(console, "Deploy it with the CDK CLI"):
-                outputs = cloud.deploy(app, cdk=cli)[STACK]
+                outputs = cloud.deploy(app, stacks=[STACK], cdk=cli)[STACK]
             with step(console, f"Put {len(source.objects):,} objects") as progress:
                 bar = progress.add_task("  objects", total=len(source.objects))
                 noaa = cloud.client("s3", account=NOAA_ACCOUNT)

@@ -75,7 +75,7 @@ def wind_speed(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPa
     """The app with NOAA's bucket as its source, which is still empty."""
     folder = tmp_path_factory.mktemp("wind_speed")
     assembly = synthesize(folder, cdk_cli, {"batch_size": BATCH_SIZE})
-    outputs = cloud.deploy(assembly, cdk=cdk_cli)[STACK]
+    outputs = cloud.deploy(assembly, stacks=[STACK], cdk=cdk_cli)[STACK]
     put_objects(cloud.client("s3", account=NOAA_ACCOUNT), Source("nothing yet", []), lambda: None)
     return WindSpeedApp(cloud, assembly, outputs)
 

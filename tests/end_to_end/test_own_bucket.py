@@ -66,7 +66,7 @@ def app(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFacto
     }
     subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environment, check=True, capture_output=True)
     cloud.client("s3", account=ACCOUNT).create_bucket(Bucket=BUCKET)
-    return OwnBucketApp(cloud, assembly, cloud.deploy(assembly, cdk=cdk_cli)[STACK])
+    return OwnBucketApp(cloud, assembly, cloud.deploy(assembly, stacks=[STACK], cdk=cdk_cli)[STACK])
 
 
 @pytest.fixture(scope="module")

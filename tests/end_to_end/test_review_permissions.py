@@ -65,7 +65,7 @@ def app(cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rev
     replies = folder / "replies.json"
     replies.write_text(json.dumps(REPLIES))
     with LocalCloud.start(bedrock_replies=replies) as cloud:
-        deployed = ReviewsApp(cloud, assembly, cloud.deploy(assembly, cdk=cdk_cli))
+        deployed = ReviewsApp(cloud, assembly, cloud.deploy(assembly, stacks=[SOURCE_STACK, TARGET_STACK], cdk=cdk_cli))
         with no_retries(cloud, deployed.child):
             yield deployed
 

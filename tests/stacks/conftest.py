@@ -41,7 +41,7 @@ def synthesize(context: Mapping[str, object]) -> Synthesized:
     app = make_app(context)
     build(app)
     findings = [violation.rule_name for violation in AwsSolutionsChecks(app).validate_scope(app).violations]
-    (stack,) = Assembly.read(app.synth().directory).stacks
+    (stack,) = (stack for stack in Assembly.read(app.synth().directory).stacks if stack.id == "WindSpeed")
     (state_machine,) = stack.state_machines(account="111111111111", region="us-east-1")
     return Synthesized(dict(stack.template), state_machine, findings)
 

@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from stacks.settings import (
     RETENTION,
     AccountsSetting,
+    LoadTestSetting,
     Settings,
     SettingsError,
     SourceSetting,
@@ -102,6 +103,14 @@ GOOD_VALUES: list[tuple[str, Any, Any]] = [
     ("watched_functions", "analyze, reduce", ("analyze", "reduce")),
     ("watched_functions", ["analyze"], ("analyze",)),
     ("watched_models", "amazon.nova-lite-v1:0", ("amazon.nova-lite-v1:0",)),
+    ("load_test", '{"account": "111111111111"}', LoadTestSetting(account="111111111111")),
+    (
+        "load_test",
+        {"account": "111111111111", "map_runs": 0, "max_dollars": 2.5, "ends_at": "2027-01-31T12:00:00Z"},
+        LoadTestSetting(
+            account="111111111111", map_runs=0, max_dollars=2.5, ends_at=datetime(2027, 1, 31, 12, tzinfo=UTC)
+        ),
+    ),
 ]
 
 
@@ -222,6 +231,23 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("watched_functions", [], "names of Lambda functions, each once"),
     ("watched_functions", {"a": 1}, "names of Lambda functions, each once"),
     ("watched_models", "Nova Lite", "ids of Bedrock models, each once"),
+    *(
+        ("load_test", value, "with the 12 digits of your own account, as text")
+        for value in (
+            "true",
+            "{",
+            {},
+            {"map_runs": 1},
+            {"account": 111111111111},
+            {"account": "11111111111"},
+            {"account": "111111111111", "map_run": 1},
+            {"account": "111111111111", "map_runs": -1},
+            {"account": "111111111111", "transitions_per_execution": 10_001},
+            {"account": "111111111111", "max_dollars": 0},
+            {"account": "111111111111", "ends_at": "2027-01-31T12:00:00"},
+            {"account": "111111111111", "ends_at": "soon"},
+        )
+    ),
 ]
 
 

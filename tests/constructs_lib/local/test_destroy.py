@@ -22,7 +22,7 @@ pytestmark = pytest.mark.local
 def test_should_destroy_the_app_with_all_its_data(cdk_cli: Path, tmp_path: Path) -> None:
     assembly = synthesize(tmp_path, cdk_cli, {"removal_policy": "destroy"})
     with LocalCloud.start() as cloud:
-        bucket = cloud.deploy(assembly, cdk=cdk_cli)[STACK]["ResultsBucketName"]
+        bucket = cloud.deploy(assembly, stacks=[STACK], cdk=cdk_cli)[STACK]["ResultsBucketName"]
         s3 = cloud.client("s3")
         for body in (b"one", b"two"):
             s3.put_object(Bucket=bucket, Key="runs/one/summary.json", Body=body)
