@@ -11,12 +11,16 @@ from constructs_lib.quotas._widgets import (
     BACKLOG,
     BURST,
     COLUMNS,
+    CRITICAL,
     FAILED,
     LIMIT,
+    MEDIAN,
+    SLOWEST,
     SUCCEEDED,
     THROTTLED,
     TIMED_OUT,
     USED,
+    WARNING,
     Sized,
     gauge,
     graph,
@@ -43,9 +47,11 @@ from constructs_lib.quotas.watched import WatchedWorkflow
 
 Row = list[cloudwatch.IWidget]
 
-_METRICS_PAGE = link("metrics", "https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html")
+_METRICS_PAGE = link(
+    "Step Functions' metrics", "https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html"
+)
 _QUOTAS_PAGE = link("all quotas", "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html")
-_MAP_PAGE = link("map runs", "https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html")
+_MAP_PAGE = link("Map runs", "https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html")
 _LAMBDA_PAGE = link("Lambda's metrics", "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html")
 
 _ALARMS_A_WIDGET = 100
@@ -91,10 +97,10 @@ def now_row(title: str, quotas: Sequence[Quota], place: Place, *, alarms: QuotaA
     return row(
         text(
             title,
-            meaning="Delayed executions wait and don't fail. A backlog, or throttled events, say that it happens now; "
-            "the utilisation, in percent of the fullest quota, says that it may soon."
-            + (" The alarms are in the source's own account." if elsewhere else ""),
-            action="Find the quota's row below, and whose executions they are in the row “Who”.",
+            meaning="Delayed executions wait and don't fail: a backlog or throttled events say so. The utilisation, in "
+            "percent of the fullest quota, says that it may come to that. No number (--) means that nothing was "
+            "reported." + (" The alarms are in the source's own account and Region." if elsewhere else ""),
+            action="Find the quota's row below, and in the row “Who” whose executions they are.",
             links=f"{_METRICS_PAGE} · {_QUOTAS_PAGE}",
         ),
         widgets,
@@ -123,12 +129,12 @@ def quota_row(quota: Quota, place: Place, *, documented: DocumentedLimit | None)
 
 
 def _limit_links(quota: Quota) -> str:
-    page = link("the quota's page", quota.source)
+    page = link("The quota's page", quota.source)
     if quota.hard:
-        return f"Hard limit · {page}"
+        return f"{page} · hard limit"
     if quota.service_quotas_codes:
-        return f"Soft limit, in Service Quotas {' and '.join(quota.service_quotas_codes)} · {page}"
-    return f"Soft limit · {page}" if quota.used is not None else page[:1] + page[1].upper() + page[2:]
+        return f"{page} · soft limit, in Service Quotas {' and '.join(quota.service_quotas_codes)}"
+    return page if quota.used is None else f"{page} · soft limit"
 
 
 def _quota_graphs(quota: Quota, place: Place, documented: DocumentedLimit | None) -> Iterator[Sized]:
@@ -141,8 +147,8 @@ def _quota_graphs(quota: Quota, place: Place, documented: DocumentedLimit | None
             unit="Percent",
             region=place.region,
             marks=[
-                mark(f"Warning: {quota.warning_percent:g} %", quota.warning_percent),
-                mark(f"Critical: {quota.critical_percent:g} %", quota.critical_percent),
+                mark(f"Warning: {quota.warning_percent:g} %", quota.warning_percent, WARNING),
+                mark(f"Critical: {quota.critical_percent:g} %", quota.critical_percent, CRITICAL),
             ],
         )
     if quota.throttled is not None:
@@ -166,13 +172,13 @@ def _used_graph(quota: Quota, used: Metric, place: Place, documented: Documented
     if quota.limit is not None:
         lines.append(_metric(quota.limit, place, "Refill" if bucket else "Limit", LIMIT))
     if quota.bucket_size is not None:
-        lines.append(_metric(quota.bucket_size, place, "Bucket: a burst's size", BURST))
+        lines.append(_metric(quota.bucket_size, place, "Burst (bucket)", BURST))
     return graph(
         "Used against the limit" if quota.limit is not None else "Used",
         lines,
         unit="Per second" if bucket else "Count",
         region=place.region,
-        marks=[] if documented is None else [mark(f"Documented: {documented.limit:,.0f}", documented.limit)],
+        marks=[] if documented is None else [mark(f"Documented: {documented.limit:,.0f}", documented.limit, LIMIT)],
     )
 
 
@@ -201,7 +207,7 @@ def who_rows(place: Place, *, account_filter: str) -> Iterator[Row]:
             meaning="The ten workflows whose states were throttled most, and the ten that started most executions. "
             "A map's children stand under its label. Who waits isn't always who used it up.",
             action="Pace what starts most: a lower concurrency, Express children, or starts that are spread.",
-            links=f"{_METRICS_PAGE}; each state machine of the account, found by its metrics",
+            links=_METRICS_PAGE,
         ),
         [
             ranking("Throttled states", most("ExecutionThrottled", workflows), region=place.region),
@@ -237,8 +243,8 @@ def workflow_rows(workflow: WatchedWorkflow) -> Iterator[Row]:
             graph(
                 "Duration",
                 [
-                    _metric(workflow_metric("ExecutionTime", "p50", arn), workflow, "p50", USED),
-                    _metric(workflow_metric("ExecutionTime", "p99", arn), workflow, "p99", BACKLOG),
+                    _metric(workflow_metric("ExecutionTime", "p50", arn), workflow, "p50", MEDIAN),
+                    _metric(workflow_metric("ExecutionTime", "p99", arn), workflow, "p99", SLOWEST),
                 ],
                 unit="Milliseconds",
                 region=workflow.region,
@@ -276,7 +282,7 @@ def _outcomes(arn: str, place: Place) -> Iterator[cloudwatch.IMetric]:
 def _total(metrics: Sequence[Metric], place: Place, label: str, color: str) -> cloudwatch.IMetric:
     if len(metrics) == 1:
         return _filled(metrics[0], place, label, color)
-    named = tuple((f"m{place}", metric) for place, metric in enumerate(metrics))
+    named = tuple((f"m{number}", metric) for number, metric in enumerate(metrics))
     ids = ",".join(name for name, _ in named)
     return _expression(Expression(text=f"SUM(FILL([{ids}],0))", metrics=named), place, label, color)
 

@@ -11,15 +11,17 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from constructs_lib.quotas._metrics import PERIOD
 
-USED = "#0072B2"  # blue
+USED = "#0072B2"  # blue: what is used, or started
 LIMIT = "#7F7F7F"  # grey
 BURST = "#B8B8B8"  # light grey
-THROTTLED = "#D55E00"  # red
-BACKLOG = "#E69F00"  # orange
+BACKLOG = WARNING = "#E69F00"  # orange
+THROTTLED = CRITICAL = "#D55E00"  # red
 SUCCEEDED = "#009E73"  # green
 FAILED = "#CC79A7"  # pink
 TIMED_OUT = "#882255"  # wine
 ABORTED = "#56B4E9"  # sky
+MEDIAN = "#B79FD9"  # light violet
+SLOWEST = "#7B4FB5"  # violet
 
 COLUMNS = 24
 TEXT_COLUMNS = 6
@@ -90,9 +92,9 @@ def _graph(
     )
 
 
-def mark(label: str, value: float) -> cloudwatch.HorizontalAnnotation:
+def mark(label: str, value: float, color: str) -> cloudwatch.HorizontalAnnotation:
     """Return a horizontal line for a limit or a threshold."""
-    return cloudwatch.HorizontalAnnotation(label=label, value=value, color=LIMIT)
+    return cloudwatch.HorizontalAnnotation(label=label, value=value, color=color)
 
 
 def number(title: str, metric: cloudwatch.IMetric, *, region: str | None) -> Sized:
@@ -109,16 +111,11 @@ def number(title: str, metric: cloudwatch.IMetric, *, region: str | None) -> Siz
 
 
 def gauge(title: str, metric: cloudwatch.IMetric, *, warning: float, critical: float, region: str | None) -> Sized:
-    """Return the newest minute in percent, with the bands of the warning and the critical alarm."""
+    """Return the newest minute in percent, with the thresholds of the first warning and the first critical alarm."""
     return lambda width: cloudwatch.GaugeWidget(
         title=title,
         metrics=[metric],
-        annotations=[
-            cloudwatch.HorizontalAnnotation(
-                label="Critical", value=critical, color=THROTTLED, fill=cloudwatch.Shading.ABOVE
-            ),
-            cloudwatch.HorizontalAnnotation(label="Warning", value=warning, color=BACKLOG),
-        ],
+        annotations=[mark("Warning", warning, WARNING), mark("Critical", critical, CRITICAL)],
         left_y_axis=cloudwatch.YAxisProps(min=0, max=100),
         period=PERIOD,
         region=region,
@@ -151,7 +148,7 @@ def status(
     return lambda width: cloudwatch.AlarmStatusWidget(
         title=title,
         alarms=list(alarms),  # jsii takes no tuple
-        states=[cloudwatch.AlarmState.ALARM, cloudwatch.AlarmState.INSUFFICIENT_DATA] if only_on else None,
+        states=[cloudwatch.AlarmState.ALARM] if only_on else None,
         sort_by=cloudwatch.AlarmStatusWidgetSortBy.STATE_UPDATED_TIMESTAMP,
         width=width,
         height=height,

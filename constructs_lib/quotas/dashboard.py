@@ -1,7 +1,7 @@
 """QuotaDashboard: is anything delayed now, which quota, who uses it up, how are the watched workflows doing.
 
-It is made of the same records as the alarms. What CloudWatch takes: 500 widgets, 500 metrics a widget, 2,500 a
-dashboard, those of expressions included.
+It is made of the same records as the alarms. CloudWatch takes 500 widgets, of 500 metrics each and of 2,500 together,
+those of expressions included; with these rows the widgets are used up first.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -23,8 +23,6 @@ from constructs_lib.quotas.watched import WatchedWorkflow, check_watched
 
 _SHOWN = Duration.hours(3)
 _MAX_WIDGETS = 500
-_MAX_METRICS_A_WIDGET = 500
-_MAX_METRICS = 2_500
 _QUESTION = "Is anything delayed now?"
 
 
@@ -70,6 +68,7 @@ class QuotaDashboard(Construct):
         if alarms is not None:
             check_kind(self, "alarms", alarms, QuotaAlarms, fix="Leave them out for a dashboard without their status.")
             self._refuse_beside_alarms(quotas=quotas, workflows=workflows, sources=sources or None)
+            self._check_place(alarms)
             quotas, workflows = alarms.quotas, alarms.workflows
         self._alarms = alarms
         self._quotas = QUOTAS if quotas is None else quotas
@@ -79,7 +78,7 @@ class QuotaDashboard(Construct):
         self._check_sources()
         _check_name(self, dashboard_name)
         rows = list(self._rows())
-        _check_size(self, rows)
+        _check_size(self, rows, argument="sources" if sources else "workflows" if self._workflows else "quotas")
         self._dashboard = cloudwatch.Dashboard(
             self,
             "Resource",
@@ -106,6 +105,18 @@ class QuotaDashboard(Construct):
                     fix="Give them to QuotaAlarms, or leave out `alarms`.",
                 )
 
+    def _check_place(self, alarms: QuotaAlarms) -> None:
+        theirs, ours = Stack.of(alarms), Stack.of(self)
+        for place, wanted in ((theirs.account, ours.account), (theirs.region, ours.region)):
+            if not is_token(place) and not is_token(wanted) and place != wanted:
+                raise usage_error(
+                    self,
+                    "alarms",
+                    f"alarms of {place}",
+                    allowed=f"those of the stack's own account and Region, {wanted}",
+                    fix="Make the dashboard in the alarms' stack, or leave out `alarms` and give `sources`.",
+                )
+
     def _check_watched(self) -> None:
         check_watched(self, self._quotas, self._workflows)
         if not self._quotas:
@@ -123,28 +134,35 @@ class QuotaDashboard(Construct):
             raise usage_error(
                 self, "sources", sources, allowed="a list of MetricSource", fix="Give [MetricSource(label=…)]."
             )
-        stack = Stack.of(self)
         labels = Counter(source.label for source in sources)
-        places = Counter((source.account or stack.account, source.region or stack.region) for source in sources)
-        for what, counted, fix in (
-            ("label", labels, "Give each source a label of its own."),
-            ("account and Region", places, "Leave one out."),
+        places = Counter(self._place(source) for source in sources)
+        for what, alike in (
+            ("label", [label for label, count in labels.items() if count > 1]),
+            ("account and Region", [source.label for source in sources if places[self._place(source)] > 1]),
         ):
-            twice = [value for value, count in counted.items() if count > 1]
-            if twice:
-                raise usage_error(self, "sources", f"two of one {what}", allowed=f"each {what} once", fix=fix)
+            if alike:
+                raise usage_error(
+                    self, "sources", alike, allowed=f"each {what} once", fix="Leave one of them out, or change it."
+                )
+
+    def _place(self, source: MetricSource) -> tuple[str, str]:
+        stack = Stack.of(self)
+        return (
+            stack.account if source.account is None else source.account,
+            stack.region if source.region is None else source.region,
+        )
 
     def _rows(self) -> Iterator[Row]:
         sources = self._sources or [_OWN]
         for source in sources:
             title = _QUESTION if source is _OWN else f"{source.label}: {_QUESTION[0].lower()}{_QUESTION[1:]}"
-            yield now_row(title, self._quotas, source, alarms=self._alarms, elsewhere=source.account is not None)
+            yield now_row(title, self._quotas, source, alarms=self._alarms, elsewhere=source is not _OWN)
         if self._alarms is not None:
             yield from alarm_rows(self._alarms)
         for source in sources:
             if source is not _OWN:
                 yield source_heading(source.label)
-            region = source.region or Stack.of(self).region
+            _, region = self._place(source)
             for quota in self._quotas:
                 documented = None if is_token(region) else quota.documented_in(region)
                 yield quota_row(quota, source, documented=documented)
@@ -160,7 +178,8 @@ class QuotaDashboard(Construct):
         """
         if all(each.account is None for each in self._sources):
             return ""
-        return f' :aws.AccountId="{source.account or "LOCAL"}"'
+        account = "LOCAL" if source.account is None else source.account
+        return f' :aws.AccountId="{account}"'
 
 
 _OWN = MetricSource(label="This account and Region")
@@ -177,23 +196,13 @@ def _check_name(construct: Construct, name: str | None) -> None:
         )
 
 
-def _check_size(construct: Construct, rows: Sequence[Row]) -> None:
-    metrics = [_count_metrics(widget) for widgets in rows for widget in widgets]
-    for what, count, most in (
-        ("widgets", len(metrics), _MAX_WIDGETS),
-        ("metrics in a widget", max(metrics), _MAX_METRICS_A_WIDGET),
-        ("metrics", sum(metrics), _MAX_METRICS),
-    ):
-        if count > most:
-            raise usage_error(
-                construct,
-                "sources",
-                f"{count:,} {what}",
-                allowed=f"at most {most:,} {what} a dashboard",
-                fix="Make a second dashboard for some of the sources, or of the workflows.",
-            )
-
-
-def _count_metrics(widget: cloudwatch.IWidget) -> int:
-    """Return how many metrics and expressions `widget` has, not counting what a search finds."""
-    return sum(len(each["properties"].get("metrics", ())) for each in widget.to_json())
+def _check_size(construct: Construct, rows: Sequence[Row], *, argument: str) -> None:
+    count = sum(len(widgets) for widgets in rows)
+    if count > _MAX_WIDGETS:
+        raise usage_error(
+            construct,
+            argument,
+            f"{count:,} widgets",
+            allowed=f"at most {_MAX_WIDGETS}, which a dashboard can have",
+            fix=f"Make a second dashboard for some of the {argument}.",
+        )
