@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,10 +27,16 @@ from constructs_lib import (
     ChildWorkflow,
     ExecutionAlarms,
     GsodSource,
+    LoadDriver,
+    LoadProfile,
+    MetricSource,
     NestedExpressWorkflow,
     NestedWorkflow,
     NestedWorkflowWithCallback,
     ObjectSource,
+    OpenMapRunLoad,
+    QuotaAlarms,
+    QuotaDashboard,
     ReportedWork,
     ReportHeartbeat,
     RetryPolicy,
@@ -37,15 +44,18 @@ from constructs_lib import (
     ReviewClassifier,
     ReviewIntake,
     S3DistributedMap,
+    StateTransitionLoad,
     TargetRole,
+    WatchedWorkflow,
     WindSpeedWorkflow,
     WorkflowIdentity,
     WorkflowRole,
 )
+from constructs_lib.quotas.catalogue import MAP_RUNS, OPEN_EXECUTIONS, STATE_TRANSITIONS
 from tests.cdk import make_app, template_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class Parts:
@@ -61,6 +71,12 @@ class Parts:
         self.other_machine = self._machine("OtherMachine")
         self.topic = sns.Topic.from_topic_arn(stack, "Topic", "arn:aws:sns:us-east-1:111111111111:topic")
         self.other_topic = sns.Topic.from_topic_arn(stack, "OtherTopic", "arn:aws:sns:us-east-1:111111111111:other")
+
+    def watched(self, name: str = "Machine", *, map_labels: Sequence[str] = ()) -> WatchedWorkflow:
+        return WatchedWorkflow(name=name, state_machine=self.machine, map_labels=map_labels)
+
+    def transitions(self, transitions: int) -> StateTransitionLoad:
+        return StateTransitionLoad(self.stack, f"Transitions{transitions}", transitions=transitions)
 
     def _function(self, name: str) -> lambda_.IFunction:
         arn = f"arn:aws:lambda:us-east-1:111111111111:function:{name}"
@@ -79,6 +95,7 @@ EXPRESS_CHILD = ChildWorkflow.in_account(
     account="222222222222", state_machine_name="child", child_type=sfn.StateMachineType.EXPRESS
 )
 OTHER_RETRIES = RetryPolicy((RetryRule(errors=("Other",), max_attempts=1),))
+PROFILE = LoadProfile.evenly(starts=10, seconds=10)
 KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 # The keywords that must be given, and for each keyword a value that isn't its default.
@@ -103,6 +120,12 @@ REQUIRED: dict[type, dict[str, Callable[[Parts], Any]]] = {
     ReportedWork: {"parent": lambda parts: PARENT, "work": lambda parts: sfn.Pass.jsonata(parts.stack, "Work")},
     ReviewClassifier: {},
     ReviewIntake: {"child": lambda parts: CHILD, "identity": lambda parts: PARENT},
+    # Few quotas: it is the keywords that are to be seen.
+    QuotaAlarms: {"topic": lambda parts: parts.topic, "quotas": lambda parts: [OPEN_EXECUTIONS]},
+    QuotaDashboard: {},
+    StateTransitionLoad: {"transitions": lambda parts: 100},
+    OpenMapRunLoad: {"hold": lambda parts: Duration.minutes(1)},
+    LoadDriver: {"target": lambda parts: parts.transitions(100), "profile": lambda parts: PROFILE},
 }
 OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
     S3DistributedMap: {
@@ -205,6 +228,26 @@ OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
         "timeout": lambda parts: Duration.minutes(5),
         "log_retention": lambda parts: logs.RetentionDays.ONE_DAY,
         "include_execution_data": lambda parts: True,
+    },
+    QuotaAlarms: {
+        "topic": lambda parts: parts.other_topic,
+        "quotas": lambda parts: [MAP_RUNS],
+        "workflows": lambda parts: [parts.watched()],
+    },
+    QuotaDashboard: {
+        "alarms": lambda parts: QuotaAlarms(parts.stack, "Alarms", topic=parts.topic, quotas=[MAP_RUNS]),
+        "quotas": lambda parts: [MAP_RUNS],
+        "workflows": lambda parts: [parts.watched()],
+        "sources": lambda parts: [MetricSource(label="Other", account="222222222222")],
+        "dashboard_name": lambda parts: "other",
+    },
+    StateTransitionLoad: {"transitions": lambda parts: 101},
+    OpenMapRunLoad: {"hold": lambda parts: Duration.minutes(2)},
+    LoadDriver: {
+        "target": lambda parts: parts.transitions(101),
+        "profile": lambda parts: LoadProfile.evenly(starts=11, seconds=10),
+        "max_dollars": lambda parts: 5,
+        "ends_at": lambda parts: datetime.now(tz=UTC) + timedelta(days=1),
     },
 }
 
@@ -326,3 +369,22 @@ def test_should_change_the_workflow_by_each_argument_of_a_source() -> None:
     for stack, source in zip(stacks, sources, strict=True):
         WindSpeedWorkflow(stack, "Construct", source=source(s3.Bucket.from_bucket_name(stack, "Bucket", "bucket")))
     assert len({without_stack_name(stack) for stack in stacks}) == len(stacks) == 5
+
+
+def test_should_change_the_dashboard_by_each_field_of_what_it_shows() -> None:
+    app = make_app()
+    shown: list[Callable[[Parts], Mapping[str, Any]]] = [
+        lambda parts: {"sources": [MetricSource(label="One")]},
+        lambda parts: {"sources": [MetricSource(label="Other")]},
+        lambda parts: {"sources": [MetricSource(label="One", account="222222222222")]},
+        lambda parts: {"sources": [MetricSource(label="One", region="eu-west-1")]},
+        lambda parts: {"workflows": [parts.watched()]},
+        lambda parts: {"workflows": [parts.watched("Other")]},
+        lambda parts: {"workflows": [parts.watched(map_labels=["Each"])]},
+        lambda parts: {"workflows": [WatchedWorkflow(name="Machine", state_machine=parts.other_machine)]},
+    ]
+    stacks = [Stack(app, f"Stack{number}") for number in range(len(shown))]
+    for stack, arguments in zip(stacks, shown, strict=True):
+        QuotaDashboard(stack, "Construct", quotas=[STATE_TRANSITIONS], **arguments(Parts(stack)))
+    templates = {re.sub(r"Stack\d", "Stack", without_stack_name(stack)) for stack in stacks}
+    assert len(templates) == len(stacks)
