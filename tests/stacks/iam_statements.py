@@ -17,23 +17,47 @@ if TYPE_CHECKING:
 
 EXERCISED = "exercised"
 
-_DOCS = "https://docs.aws.amazon.com"
-_GET_OBJECT = f"{_DOCS}/AmazonS3/latest/API/API_GetObject.html"  # 404 or 403 for an object that isn't there
-_SOURCE_KEY = f"{_DOCS}/AmazonS3/latest/userguide/UsingKMSEncryption.html"
-_MAP = f"{_DOCS}/step-functions/latest/dg/iam-policies-eg-dist-map.html"
-_LAMBDA_ROLE = f"{_DOCS}/lambda/latest/dg/lambda-intro-execution-role.html"
-_LAMBDA_XRAY = f"{_DOCS}/lambda/latest/dg/services-xray.html"
-_MACHINE_ROLE = f"{_DOCS}/step-functions/latest/dg/procedure-create-iam-role.html"
-_MACHINE_LOGS = f"{_DOCS}/step-functions/latest/dg/cw-logs.html"
-_MACHINE_XRAY = f"{_DOCS}/step-functions/latest/dg/concepts-xray-tracing.html"
-_TLS_BUCKET = f"{_DOCS}/AmazonS3/latest/userguide/security-best-practices.html"
-_EMPTIED = f"{_DOCS}/AmazonS3/latest/userguide/empty-bucket.html"
-_TOPIC = f"{_DOCS}/sns/latest/dg/sns-security-best-practices.html"
-_TOPIC_KEY = f"{_DOCS}/sns/latest/dg/sns-key-management.html"
-_ALARM = f"{_DOCS}/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"
-_RULE = f"{_DOCS}/eventbridge/latest/userguide/eb-use-resource-based.html"
-_KEY = f"{_DOCS}/kms/latest/developerguide/key-policy-default.html"
-_SCHEDULE = f"{_DOCS}/scheduler/latest/UserGuide/setting-up.html"
+DOCS = "https://docs.aws.amazon.com"
+TOPIC_KEY = f"{DOCS}/sns/latest/dg/sns-key-management.html"
+_GET_OBJECT = f"{DOCS}/AmazonS3/latest/API/API_GetObject.html"  # 404 or 403 for an object that isn't there
+_SOURCE_KEY = f"{DOCS}/AmazonS3/latest/userguide/UsingKMSEncryption.html"
+_MAP = f"{DOCS}/step-functions/latest/dg/iam-policies-eg-dist-map.html"
+_LAMBDA_ROLE = f"{DOCS}/lambda/latest/dg/lambda-intro-execution-role.html"
+_LAMBDA_XRAY = f"{DOCS}/lambda/latest/dg/services-xray.html"
+_MACHINE_ROLE = f"{DOCS}/step-functions/latest/dg/procedure-create-iam-role.html"
+_MACHINE_LOGS = f"{DOCS}/step-functions/latest/dg/cw-logs.html"
+_MACHINE_XRAY = f"{DOCS}/step-functions/latest/dg/concepts-xray-tracing.html"
+_TLS_BUCKET = f"{DOCS}/AmazonS3/latest/userguide/security-best-practices.html"
+_EMPTIED = f"{DOCS}/AmazonS3/latest/userguide/empty-bucket.html"
+_TOPIC = f"{DOCS}/sns/latest/dg/sns-security-best-practices.html"
+_ALARM = f"{DOCS}/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"
+_RULE = f"{DOCS}/eventbridge/latest/userguide/eb-use-resource-based.html"
+_KEY = f"{DOCS}/kms/latest/developerguide/key-policy-default.html"
+_SCHEDULE = f"{DOCS}/scheduler/latest/UserGuide/setting-up.html"
+
+PUBLISH = ("sns:Publish",)
+USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey*")
+_WITHOUT_TLS = ("Bool aws:SecureTransport false",)
+
+# Resource types whose policies `every_statement` reads, and those that carry none.
+WITH_STATEMENTS = {
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::KMS::Key",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::TopicPolicy",
+}
+WITHOUT_STATEMENTS = {
+    "AWS::CloudWatch::Alarm",
+    "AWS::Lambda::Function",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::Scheduler::Schedule",
+    "AWS::StepFunctions::StateMachine",
+    "Custom::S3AutoDeleteObjects",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -60,6 +84,77 @@ def _function(name: str) -> dict[Statement, str]:
     }
 
 
+def machine_role(
+    role: str, account: str = "${AWS::AccountId}", machines: tuple[str, ...] = ("stateMachine:*",)
+) -> dict[Statement, str]:
+    """The role of state machines that are logged; `machines` are those that its trust names."""
+    return {
+        Statement(
+            role,
+            ("sts:AssumeRole",),
+            (),
+            "states.amazonaws.com",
+            (
+                *(f"ArnLike aws:SourceArn {arn('states', account, machine)}" for machine in machines),
+                f"StringEquals aws:SourceAccount {account}",
+            ),
+        ): _MACHINE_ROLE,
+        Statement(
+            role,
+            (
+                "logs:CreateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:DescribeLogGroups",
+                "logs:DescribeResourcePolicies",
+                "logs:GetLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:UpdateLogDelivery",
+            ),
+            ("*",),
+        ): _MACHINE_LOGS,
+    }
+
+
+def traced(role: str) -> dict[Statement, str]:
+    """What the role of a state machine needs for X-Ray."""
+    return {
+        Statement(
+            role,
+            (
+                "xray:GetSamplingRules",
+                "xray:GetSamplingTargets",
+                "xray:PutTelemetryRecords",
+                "xray:PutTraceSegments",
+            ),
+            ("*",),
+        ): _MACHINE_XRAY,
+    }
+
+
+def alarm_topic(account: str = "${AWS::AccountId}") -> dict[Statement, str]:
+    """The AlarmTopic of a stack, by that id, and its key."""
+    of_account = f"StringEquals aws:SourceAccount {account}"
+    alarms, rules = arn("cloudwatch", account, "alarm:*"), arn("events", account, "rule/*")
+    policy, key, topic = "AlarmTopicPolicy", "AlarmTopicKey", ("${AlarmTopic}",)
+    return {
+        Statement(policy, PUBLISH, topic, "Deny *", _WITHOUT_TLS): _TOPIC,
+        Statement(
+            policy, PUBLISH, topic, "cloudwatch.amazonaws.com", (f"ArnLike aws:SourceArn {alarms}", of_account)
+        ): _ALARM,
+        Statement(policy, PUBLISH, topic, "events.amazonaws.com", (f"ArnLike aws:SourceArn {rules}",)): _RULE,
+        Statement(key, ("kms:*",), ("*",), arn("iam", account, "root")): _KEY,
+        Statement(key, USE_KEY, ("*",), "cloudwatch.amazonaws.com", (of_account,)): TOPIC_KEY,
+        Statement(key, USE_KEY, ("*",), "events.amazonaws.com"): TOPIC_KEY,
+    }
+
+
+def arn(service: str, account: str, resource: str) -> str:
+    """The ARN in the stack's Region."""
+    region = "" if service == "iam" else "${AWS::Region}"
+    return f"arn:${{AWS::Partition}}:{service}:{region}:{account}:{resource}"
+
+
 _RESULTS = "${WorkflowResults.Arn}"
 _NOAA = "arn:${AWS::Partition}:s3:::noaa-gsod-pds"
 _OWN = "arn:${AWS::Partition}:s3:::own-bucket"
@@ -68,10 +163,7 @@ _STATES = f"arn:${{AWS::Partition}}:states:{_PLACE}"
 _EXECUTION = f"{_STATES}:execution:${{6 of ${{WorkflowStateMachine}} by :}}"
 _MACHINE = "WorkflowStateMachineRole"
 _INVOKE = ("lambda:InvokeFunction",)
-_PUBLISH = ("sns:Publish",)
 _OF_ACCOUNT = "StringEquals aws:SourceAccount ${AWS::AccountId}"
-_WITHOUT_TLS = ("Bool aws:SecureTransport false",)
-_USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey*")
 
 IN_BOTH: dict[Statement, str] = {
     **_function("Analyze"),
@@ -85,13 +177,8 @@ IN_BOTH: dict[Statement, str] = {
             for name in ("stations.csv", "stations.geojson", "rejected.csv", "summary.json", "map.html")
         ),
     ): EXERCISED,
-    Statement(
-        _MACHINE,
-        ("sts:AssumeRole",),
-        (),
-        "states.amazonaws.com",
-        (f"ArnLike aws:SourceArn {_STATES}:stateMachine:*", _OF_ACCOUNT),
-    ): _MACHINE_ROLE,
+    **machine_role(_MACHINE),
+    **traced(_MACHINE),
     Statement(_MACHINE, _INVOKE, ("${WorkflowAnalyze.Arn}",)): EXERCISED,
     Statement(_MACHINE, _INVOKE, ("${WorkflowReduce.Arn}",)): EXERCISED,
     Statement(
@@ -102,49 +189,8 @@ IN_BOTH: dict[Statement, str] = {
     Statement(_MACHINE, ("states:StartExecution",), ("${WorkflowStateMachine}",)): _MAP,
     Statement(_MACHINE, ("states:DescribeExecution", "states:StopExecution"), (f"{_EXECUTION}:*",)): _MAP,
     Statement(_MACHINE, ("states:RedriveExecution",), (f"{_EXECUTION}/AnalyzeObjects:*",)): _MAP,
-    Statement(
-        _MACHINE,
-        (
-            "logs:CreateLogDelivery",
-            "logs:DeleteLogDelivery",
-            "logs:DescribeLogGroups",
-            "logs:DescribeResourcePolicies",
-            "logs:GetLogDelivery",
-            "logs:ListLogDeliveries",
-            "logs:PutResourcePolicy",
-            "logs:UpdateLogDelivery",
-        ),
-        ("*",),
-    ): _MACHINE_LOGS,
-    Statement(
-        _MACHINE,
-        (
-            "xray:GetSamplingRules",
-            "xray:GetSamplingTargets",
-            "xray:PutTelemetryRecords",
-            "xray:PutTraceSegments",
-        ),
-        ("*",),
-    ): _MACHINE_XRAY,
     Statement("WorkflowResultsPolicy", ("s3:*",), (_RESULTS, f"{_RESULTS}/*"), "Deny *", _WITHOUT_TLS): _TLS_BUCKET,
-    Statement("AlarmTopicPolicy", _PUBLISH, ("${AlarmTopic}",), "Deny *", _WITHOUT_TLS): _TOPIC,
-    Statement(
-        "AlarmTopicPolicy",
-        _PUBLISH,
-        ("${AlarmTopic}",),
-        "cloudwatch.amazonaws.com",
-        (f"ArnLike aws:SourceArn arn:${{AWS::Partition}}:cloudwatch:{_PLACE}:alarm:*", _OF_ACCOUNT),
-    ): _ALARM,
-    Statement(
-        "AlarmTopicPolicy",
-        _PUBLISH,
-        ("${AlarmTopic}",),
-        "events.amazonaws.com",
-        (f"ArnLike aws:SourceArn arn:${{AWS::Partition}}:events:{_PLACE}:rule/*",),
-    ): _RULE,
-    Statement("AlarmTopicKey", ("kms:*",), ("*",), "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"): _KEY,
-    Statement("AlarmTopicKey", _USE_KEY, ("*",), "cloudwatch.amazonaws.com", (_OF_ACCOUNT,)): _TOPIC_KEY,
-    Statement("AlarmTopicKey", _USE_KEY, ("*",), "events.amazonaws.com"): _TOPIC_KEY,
+    **alarm_topic(),
 }
 
 STATEMENTS: dict[str, dict[Statement, str]] = {

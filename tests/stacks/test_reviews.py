@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,9 +14,8 @@ import app
 from constructs_lib.assembly import Assembly
 from tests.cdk import expressions_in, make_app, readable, resources, shown
 from tests.node import validate
-from tests.stacks.iam_statements import EXERCISED, every_statement
+from tests.stacks.iam_statements import WITH_STATEMENTS, WITHOUT_STATEMENTS, every_statement
 from tests.stacks.review_statements import SOURCE, SOURCE_ACCOUNT, TARGET, TARGET_ACCOUNT
-from tests.stacks.test_iam_statements import WITH_STATEMENTS, WITHOUT_STATEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,20 +73,13 @@ def test_should_leave_cdk_nag_no_finding(
 
 
 def test_should_have_each_statement_in_the_table(stack: Stack) -> None:
-    found = Counter(statement for statement, _ in every_statement(stack.template))
+    found = [statement for statement, _ in every_statement(stack.template)]
     assert sorted(found) == sorted(STACKS[stack.id])
-    assert set(found.values()) == {1}
 
 
 def test_should_know_where_policies_can_be(stack: Stack) -> None:
     types = {resource["Type"] for resource in stack.resources().values()}
     assert types <= WITH_STATEMENTS | WITHOUT_STATEMENTS | {"AWS::DynamoDB::Table", "AWS::Events::Rule"}
-
-
-@pytest.mark.parametrize("proofs", STACKS.values(), ids=STACKS)
-def test_should_be_exercised_or_documented_by_aws(proofs: dict[object, str]) -> None:
-    assert all(proof == EXERCISED or proof.startswith("https://docs.aws.amazon.com/") for proof in proofs.values())
-    assert EXERCISED in proofs.values()
 
 
 def test_should_refer_to_no_other_stack(stack: Stack) -> None:
