@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import Aws, Environment, Fn, Stack
 from cdk_nag import AwsSolutionsChecks
 
+from constructs_lib.quotas.catalogue import QUOTAS, S3_SLOW_DOWN, Metric, bedrock_throttles, lambda_concurrency
 from constructs_lib.quotas.observability import DEFAULT_NAMESPACES, MonitoringAccountSink, SourceAccountLink
 from constructs_lib.testing import PolicySimulation, PolicySimulator
 from tests.cdk import JsonObject, make_app, only, resources, shown, template_of
@@ -107,7 +109,13 @@ def test_should_share_only_metrics_of_the_namespaces(link: JsonObject) -> None:
         },
     }
     assert narrow["LinkConfiguration"] == {"MetricConfiguration": {"Filter": "Namespace IN ('AWS/States')"}}
-    assert DEFAULT_NAMESPACES == ("AWS/States", "AWS/Lambda", "AWS/Bedrock", "StepFunctionsAtScale")
+
+
+def test_should_share_the_metrics_of_every_quota() -> None:
+    quotas = (*QUOTAS, S3_SLOW_DOWN, lambda_concurrency("orders"), bedrock_throttles("amazon.nova-lite-v1:0"))
+    values = [getattr(quota, field.name) for quota in quotas for field in fields(quota)]
+
+    assert {value.namespace for value in values if isinstance(value, Metric)} == set(DEFAULT_NAMESPACES)
 
 
 @pytest.fixture(scope="module")
