@@ -146,7 +146,7 @@ class LoadDriver(Construct):
             raise usage_error(
                 self,
                 "profile",
-                f"one of {self._consumption.transitions:,} transitions for ${self._consumption.dollars:,.2f}",
+                f"one of {self._consumption.transitions:,} transitions for ${self._consumption.dollars:,}",
                 allowed=f"up to max_dollars, ${most:,.2f}",
                 fix="Start fewer, or smaller, executions for a shorter time, or raise max_dollars.",
             )
@@ -212,7 +212,7 @@ class LoadDriver(Construct):
                 child=ChildWorkflow.in_this_account(self._target.state_machine),
                 input={},
                 timeout=self._target.timeout.plus(Duration.minutes(1)),
-                outputs=1,
+                outputs=jsonata("1"),
             )
         )
         # A redriven driver doesn't make up for what it has missed.
@@ -221,7 +221,7 @@ class LoadDriver(Construct):
             conditions.append(self._before_end())
         in_time = sfn.Choice.jsonata(self, "In time?")
         in_time.when(sfn.Condition.jsonata(jsonata(" and ".join(conditions))), start)
-        in_time.otherwise(sfn.Pass.jsonata(self, "Not started", outputs=0))
+        in_time.otherwise(sfn.Pass.jsonata(self, "Not started", outputs=jsonata("0")))
         wait = sfn.Wait.jsonata(
             self, "Wait for this row's time", time=sfn.WaitTime.timestamp(jsonata("$states.input.at"))
         )

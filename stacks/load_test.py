@@ -41,10 +41,6 @@ class LoadTestStack(Stack):
                 allowed="the 12 digits of the account that this is deployed to",
                 fix="A load is felt by everything in its account: name the one that it is meant for.",
             )
-        for name, low in (("transitions_per_second", 0), ("map_runs", 0), ("ramp_seconds", 0), ("hold_seconds", 1)):
-            value = getattr(settings, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < low:
-                raise usage_error(self, name, value, allowed=f"a whole number, {low} or more", fix=f"Change {name}.")
         if not settings.transitions_per_second and not settings.map_runs:
             raise usage_error(
                 self,
@@ -62,7 +58,7 @@ class LoadTestStack(Stack):
                 self,
                 "max_dollars",
                 self.settings.max_dollars,
-                allowed=f"${dollars:,.2f} or more, what both drivers cost together",
+                allowed=f"${dollars:,g} or more, what both drivers cost together",
                 fix="Ask for less load, or for a shorter one, or raise max_dollars.",
             )
 

@@ -244,7 +244,7 @@ def drive(**arguments: Any) -> Callable[[Stack], object]:
         (drive(max_dollars=float("inf")), "max_dollars is inf; allowed: a number over 0. "),
         (
             drive(profile=LoadProfile(((0, 40),))),
-            "profile is 'one of 400,044 transitions for $10.00'; allowed: up to max_dollars, $10.00. Start fewer, ",
+            "profile is 'one of 400,044 transitions for $10.0011'; allowed: up to max_dollars, $10.00. Start fewer, ",
         ),
     ],
     ids=lambda value: value.partition(";")[0] if isinstance(value, str) else "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import App, CfnOutput, Duration, Environment, Stack
+from botocore.exceptions import ClientError
 
 from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
 from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION
 from constructs_lib.testing.execution import RunningExecution
+from stacks.load_test import LoadTestStack
+from stacks.settings import LoadTestSetting
 from tests.end_to_end.cross_account_app import eventually
+from tests.end_to_end.permissions import assert_denied, name_of, without
+from tests.stacks.iam_statements import EXERCISED, Statement, every_statement
+from tests.stacks.load_statements import ACCOUNT, STATEMENTS, in_the_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,6 +37,17 @@ pytestmark = pytest.mark.local
 
 STACK = "LoadGenerators"
 TRANSITIONS = (1, 4, 6, 23, 1000)
+# Of the app: one start a driver, over within a second.
+SETTING = LoadTestSetting(
+    account=DEFAULT_ACCOUNT,
+    transitions_per_second=4,
+    transitions_per_execution=4,
+    map_runs=1,
+    ramp_seconds=0,
+    hold_seconds=1,
+)
+TARGETS = {"TransitionDriver": "Transitions", "MapRunDriver": "MapRuns"}
+NEEDED = sorted(statement for statement, proof in STATEMENTS.items() if proof == EXERCISED)
 ENDS_AT = datetime.now(tz=UTC).replace(microsecond=0) + timedelta(days=1)
 
 
@@ -68,11 +87,17 @@ class Load:
 
     cloud: LocalCloud
     client: Any
+    assembly: Path
     outputs: Mapping[str, str]
+    machines: Mapping[str, str]
+    """Of the stack LoadTest, by construct."""
     stated: Mapping[str, Consumption]
 
     def start(self, name: str) -> RunningExecution:
-        started = self.client.start_execution(stateMachineArn=self.outputs[f"Arn{name}"], input='{"any": "input"}')
+        return self.start_arn(self.outputs[f"Arn{name}"])
+
+    def start_arn(self, arn: str) -> RunningExecution:
+        started = self.client.start_execution(stateMachineArn=arn, input='{"any": "input"}')
         return RunningExecution(started["executionArn"], self.client)
 
     def started_by(self, driver: str, target: str) -> list[RunningExecution]:
@@ -90,6 +115,14 @@ class Load:
             for arn in arns
             if f":execution:{machine}/Rows:" in self.client.describe_execution(executionArn=arn)["input"]
         ]
+
+    @contextmanager
+    def without(self, statement: Statement) -> Iterator[None]:
+        """The stack LoadTest with one statement of the table less."""
+        template = (self.assembly / "LoadTest.template.json").read_text().replace(DEFAULT_REGION, "${AWS::Region}")
+        (raw,) = (found for found, _ in every_statement(json.loads(template)) if in_the_table(found) == statement)
+        with without(raw, self.cloud, self.assembly, ACCOUNT, stack="LoadTest"):
+            yield
 
     def map_runs(self, execution_arn: str) -> list[str]:
         runs = self.client.list_map_runs(executionArn=execution_arn)["mapRuns"]
@@ -116,9 +149,17 @@ def load(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFact
     # Without CDK's template validation, which takes a second.
     app = App(outdir=str(assembly), builtin_cloud_formation_validation=False)
     stack = Generators(app)
+    environment = Environment(account=DEFAULT_ACCOUNT, region=DEFAULT_REGION)
+    LoadTestStack(app, "LoadTest", settings=SETTING, env=environment)
     app.synth()
     outputs = cloud.deploy(assembly, cdk=cdk_cli)[STACK]
-    return Load(cloud, cloud.client("stepfunctions"), outputs, stack.consumption)
+    resources = cloud.client("cloudformation").describe_stack_resources(StackName="LoadTest")["StackResources"]
+    machines = {
+        resource["LogicalResourceId"].partition("StateMachine")[0]: resource["PhysicalResourceId"]
+        for resource in resources
+        if resource["ResourceType"] == "AWS::StepFunctions::StateMachine"
+    }
+    return Load(cloud, cloud.client("stepfunctions"), assembly, outputs, machines, stack.consumption)
 
 
 def transitions(execution: CompletedExecution) -> int:
@@ -208,3 +249,65 @@ def test_should_start_nothing_from_its_end_on(load: Load) -> None:
     assert (late.status, late.error) == ("FAILED", "EndTimeInThePast")
     assert late.states == ("Before the end?", "EndTimeInThePast")
     assert len(load.started_by("Ending", "Enter1")) == 2
+
+
+@pytest.mark.parametrize("driver", TARGETS)
+def test_should_run_with_all_of_its_permissions(load: Load, driver: str) -> None:
+    assert load.start_arn(load.machines[driver]).wait().succeeded
+
+
+def needed(action: str) -> pytest.MarkDecorator:
+    """Each statement that the table calls exercised, and that has this action."""
+    statements = [statement for statement in NEEDED if action in statement.actions]
+    return pytest.mark.parametrize("statement", statements, ids=name_of)
+
+
+def holder(statement: Statement) -> str:
+    return statement.holder.removesuffix("StateMachineRole")
+
+
+def test_should_exercise_each_statement_of_the_table() -> None:
+    actions = {"s3:GetObject", "states:StartExecution", "states:DescribeExecution", "events:PutRule"}
+    assert all(actions & set(statement.actions) for statement in NEEDED)
+
+
+@needed("s3:GetObject")
+def test_should_fail_without_the_permission_to_read_its_profile(load: Load, statement: Statement) -> None:
+    with load.without(statement):
+        ended = load.start_arn(load.machines[holder(statement)]).wait()
+    assert (ended.status, ended.error) == ("FAILED", "States.ItemReaderFailed")
+    assert_denied(statement, str(ended.cause))
+
+
+@needed("states:StartExecution")
+def test_should_fail_without_the_permission_to_start(load: Load, statement: Statement) -> None:
+    with load.without(statement):
+        ended = load.start_arn(load.machines[holder(statement)]).wait()
+    assert ended.status == "FAILED"
+    assert_denied(statement, " ".join(str(one.cause) for one in (ended, *ended.children)))
+
+
+@needed("states:DescribeExecution")
+def test_should_not_hear_of_its_targets_without_the_permission_to_look(load: Load, statement: Statement) -> None:
+    target = load.machines[TARGETS[holder(statement)]]
+    known = {one["executionArn"] for one in load.client.list_executions(stateMachineArn=target)["executions"]}
+    with load.without(statement):
+        driver = load.start_arn(load.machines[holder(statement)])
+        eventually(
+            lambda: any(
+                one["executionArn"] not in known and one["status"] == "SUCCEEDED"
+                for one in load.client.list_executions(stateMachineArn=target)["executions"]
+            )
+        )
+        time.sleep(0.5)  # some more polls, all of them denied
+        assert driver.status == "RUNNING"
+    assert driver.wait().succeeded
+
+
+@needed("events:PutRule")
+def test_should_not_be_made_without_the_permission_on_the_managed_rule(load: Load, statement: Statement) -> None:
+    arn = load.machines[holder(statement)]
+    definition = load.client.describe_state_machine(stateMachineArn=arn)["definition"]
+    with load.without(statement), pytest.raises(ClientError, match=r"not authorized to create managed-rule"):
+        load.client.update_state_machine(stateMachineArn=arn, definition=definition)
+    load.client.update_state_machine(stateMachineArn=arn, definition=definition)
