@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
-from aws_cdk import Token
+from aws_cdk import RemovalPolicy, Token
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -43,6 +43,13 @@ def check_bucket(where: "Construct | str", argument: str, value: object) -> None
     # A jsii interface, which isinstance() can't tell.
     if not hasattr(value, "bucket_arn"):
         raise usage_error(where, argument, value, allowed="a bucket", fix="Use s3.Bucket, or one of its from_ methods.")
+
+
+def check_removal_policy(construct: "Construct", value: object, *, fix: str) -> None:
+    """Raise ValueError unless `removal_policy` is RETAIN or DESTROY: SNAPSHOT is for neither tables nor buckets."""
+    if value not in (RemovalPolicy.RETAIN, RemovalPolicy.DESTROY):
+        given = getattr(value, "name", value)
+        raise usage_error(construct, "removal_policy", given, allowed="RETAIN, DESTROY", fix=fix)
 
 
 def is_whole_number(value: object) -> TypeGuard[int]:

@@ -19,7 +19,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from constructs_lib import _review_expressions as review
-from constructs_lib._checks import check_kind, usage_error
+from constructs_lib._checks import check_kind, check_removal_policy, usage_error
 from constructs_lib._lambda_task import jsonata
 from constructs_lib._nested_task import check_timeout
 from constructs_lib._query_language import jsonpath_in_chain
@@ -210,14 +210,7 @@ class ReviewClassifier(Construct):
         check_kind(self, "retry_policy", retry_policy, RetryPolicy, fix="Use BEDROCK_RETRIES, or a RetryPolicy(…).")
         if timeout is not None:
             check_timeout(self.node.path, "timeout", timeout, longest_seconds=_YEAR_SECONDS)
-        if removal_policy not in (RemovalPolicy.RETAIN, RemovalPolicy.DESTROY):
-            raise usage_error(
-                self,
-                "removal_policy",
-                getattr(removal_policy, "name", removal_policy),
-                allowed="RETAIN, DESTROY",
-                fix="Keep the table with RETAIN.",
-            )
+        check_removal_policy(self, removal_policy, fix="Keep the table with RETAIN.")
 
     # The states
 

@@ -24,6 +24,7 @@ from constructs_lib._checks import (
     check_integer,
     check_kind,
     check_percentage,
+    check_removal_policy,
     is_list,
     is_whole_number,
     usage_error,
@@ -236,14 +237,7 @@ class WindSpeedWorkflow(Construct):
         check_kind(self, "source", source, GsodSource, fix="Use GsodSource.noaa() or GsodSource.bucket(…).")
         if unit not in UNITS:
             raise usage_error(self, "unit", unit, allowed=", ".join(UNITS), fix="Choose one of these.")
-        if removal_policy not in (RemovalPolicy.RETAIN, RemovalPolicy.DESTROY):
-            raise usage_error(
-                self,
-                "removal_policy",
-                getattr(removal_policy, "name", removal_policy),
-                allowed="RETAIN, DESTROY",
-                fix="Keep the bucket with RETAIN.",
-            )
+        check_removal_policy(self, removal_policy, fix="Keep the bucket with RETAIN.")
         prefix = source.prefix
         if not Token.is_unresolved(prefix) and prefix and (prefix.startswith("/") or not prefix.endswith("/")):
             raise usage_error(
