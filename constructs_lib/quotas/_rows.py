@@ -282,15 +282,15 @@ def _outcomes(arn: str, place: Place) -> Iterator[cloudwatch.IMetric]:
 def _total(metrics: Sequence[Metric], place: Place, label: str, color: str) -> cloudwatch.IMetric:
     if len(metrics) == 1:
         return _filled(metrics[0], place, label, color)
-    named = tuple((f"m{number}", metric) for number, metric in enumerate(metrics))
+    named = tuple((f"m{index}", metric) for index, metric in enumerate(metrics))
     ids = ",".join(name for name, _ in named)
     return _expression(Expression(text=f"SUM(FILL([{ids}],0))", metrics=named), place, label, color)
 
 
 def _worst(quotas: Sequence[Quota], place: Place) -> cloudwatch.IMetric:
     utilisations = {
-        f"u{number}": _expression(renamed(quota.utilisation, str(number)), place, quota.title, USED)
-        for number, quota in enumerate(quotas)
+        f"u{index}": _expression(renamed(quota.utilisation, str(index)), place, quota.title, USED)
+        for index, quota in enumerate(quotas)
         if quota.utilisation is not None
     }
     if len(utilisations) == 1:

@@ -186,7 +186,9 @@ _OWN = MetricSource(label="This account and Region")
 
 
 def _check_name(construct: Construct, name: str | None) -> None:
-    if name is not None and not is_token(name) and not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", str(name)):
+    if name is None or is_token(name):
+        return
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", name):
         raise usage_error(
             construct,
             "dashboard_name",

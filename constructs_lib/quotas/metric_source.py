@@ -37,7 +37,8 @@ class MetricSource:
                 fix="It is the title of the source's rows.",
             )
         account = self.account
-        if account is not None and not is_token(account) and not re.fullmatch(r"[0-9]{12}", str(account)):
+        known = account is not None and not is_token(account)
+        if known and not (isinstance(account, str) and re.fullmatch(r"[0-9]{12}", account)):
             raise usage_error(
                 "MetricSource",
                 "account",
