@@ -11,6 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct, IValidation
 
 from constructs_lib._checks import check_kind, usage_error
+from constructs_lib._states import every_state
 from constructs_lib.retries import RetryPolicy
 
 _WAITING = (".sync", ".sync:2", ".waitForTaskToken")
@@ -96,7 +97,7 @@ class _MachineValidation:
 def _problems(stack: Stack, machine: sfn.CfnStateMachine, state_name: str) -> Iterator[str]:
     """Yield why the state of this name can't do its work in a state machine; nothing when it isn't in there."""
     definition = _definition(stack, machine)
-    for name, state, in_distributed_map in _walk(definition.get("States", {})):
+    for name, state, in_distributed_map in every_state(definition.get("States", {})):
         if name != state_name:
             continue
         if machine.state_machine_type == "EXPRESS" and str(state.get("Resource", "")).endswith(_WAITING):
@@ -143,20 +144,6 @@ def _definition(stack: Stack, machine: sfn.CfnStateMachine) -> dict[str, Any]:
     return parsed
 
 
-def _walk(
-    states: Mapping[str, Any], *, in_distributed_map: bool = False
-) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
-    """Yield each state, those inside others too: its name, itself, and whether it is inside a Distributed Map."""
-    for name, state in states.items():
-        yield name, state, in_distributed_map
-        for branch in state.get("Branches", []):
-            yield from _walk(branch["States"], in_distributed_map=in_distributed_map)
-        processor = state.get("ItemProcessor", state.get("Iterator"))
-        if processor is not None:
-            distributed = processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
-            yield from _walk(processor["States"], in_distributed_map=in_distributed_map or distributed)
-
-
 def state_with_credentials(states: Mapping[str, Any]) -> str | None:
     """Return the name of a state that assumes a role, of these states and those inside them; None without any."""
-    return next((name for name, state, _ in _walk(states) if "Credentials" in state), None)
+    return next((name for name, state, _ in every_state(states) if "Credentials" in state), None)

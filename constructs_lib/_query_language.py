@@ -10,6 +10,8 @@ from typing import Any
 
 from aws_cdk import aws_stepfunctions as sfn
 
+from constructs_lib._states import every_state
+
 _JSONPATH_FIELDS = {"Parameters", "Result", "ResultSelector", "Variable"}
 # Names in these are the user's own: a name that ends in ".$" is JSONPath, any other says nothing.
 _NAMED_BY_USER = {"Assign", "BatchInput", "ItemSelector"}
@@ -45,13 +47,10 @@ def _rendered(states: Iterable[sfn.State]) -> dict[str, Any]:
 
 
 def _in_states(states: Mapping[str, Any]) -> Iterator[str]:
-    for name, state in states.items():
+    for name, state, _ in every_state(states):
         if state.get("QueryLanguage") == "JSONPath":
             yield f"the state {name!r} in JSONPath"
         yield from (f"the state {name!r} with the JSONPath field {field}" for field in _jsonpath_fields(state))
-        for part in [state.get("ItemProcessor"), state.get("Iterator"), *state.get("Branches", [])]:
-            if part is not None:
-                yield from _in_states(part["States"])
 
 
 def _jsonpath_fields(value: Any, *, own_names: bool = False) -> Iterator[str]:
