@@ -437,6 +437,14 @@ GIVE_IT_ITS_OWN = (
     "allowed: each state machine once, with a role of its own. "
     "Who has a caller's role can act for each machine that has it: give each machine its own."
 )
+UNNAMED = (
+    "'a state machine without a name of your choice'; allowed: one with a literal state_machine_name. "
+    "The other account has to know it: give it a state_machine_name."
+)
+OWN_ACCOUNT = (
+    "callers is '222222222222'; allowed: other accounts than the stack's own. "
+    "Within one account no role is assumed: use ChildWorkflow.in_this_account(…)."
+)
 CALLERS_FIX = "Name each by WorkflowIdentity(account=…, state_machine_name=…)."
 
 
@@ -465,8 +473,7 @@ CALLERS_FIX = "Name each by WorkflowIdentity(account=…, state_machine_name=…
         ),
         pytest.param(
             lambda stack: both(stack, [identity(TARGET)]),
-            "callers is '222222222222'; allowed: other accounts than the stack's own. "
-            "Within one account no role is assumed: use ChildWorkflow.in_this_account(…).",
+            OWN_ACCOUNT,
             id="own account",
         ),
         pytest.param(
@@ -508,16 +515,14 @@ CALLERS_FIX = "Name each by WorkflowIdentity(account=…, state_machine_name=…
         ),
         pytest.param(
             lambda stack: TargetRole(stack, "TargetRole", child=machine(stack, None), callers=[PARENT]),
-            "child is 'a state machine without a name of your choice'; allowed: one with a literal state_machine_name. "
-            "The other account has to know it: give it a state_machine_name.",
+            f"child is {UNNAMED}",
             id="an unnamed child",
         ),
         pytest.param(
             lambda stack: TargetRole(
                 stack, "TargetRole", child=machine(stack, f"reviews-{Aws.STACK_NAME}"), callers=[PARENT]
             ),
-            "child is 'a state machine without a name of your choice'; allowed: one with a literal state_machine_name. "
-            "The other account has to know it: give it a state_machine_name.",
+            f"child is {UNNAMED}",
             id="a child whose name is known at deployment only",
         ),
         pytest.param(
@@ -567,16 +572,14 @@ CALLERS_FIX = "Name each by WorkflowIdentity(account=…, state_machine_name=…
         ),
         pytest.param(
             lambda stack: CallbackRole(stack, "TargetRole", parent=machine(stack, None), callers=[PARENT]),
-            "parent is 'a state machine without a name of your choice'; allowed: one with a literal "
-            "state_machine_name. The other account has to know it: give it a state_machine_name.",
+            f"parent is {UNNAMED}",
             id="an unnamed parent",
         ),
         pytest.param(
             lambda stack: CallbackRole(
                 stack, "TargetRole", parent=machine(stack, "review-intake"), callers=[identity(TARGET)]
             ),
-            "callers is '222222222222'; allowed: other accounts than the stack's own. "
-            "Within one account no role is assumed: use ChildWorkflow.in_this_account(…).",
+            OWN_ACCOUNT,
             id="a callback within one account",
         ),
         pytest.param(

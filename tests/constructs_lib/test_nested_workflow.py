@@ -855,6 +855,10 @@ def test_should_refuse_a_role_of_another_account_in_our_own_map(*, across: bool)
 FOR_A_YEAR = "Use such as Duration.seconds(3600): without one a task waits for a year."
 LONGEST = f"allowed: a Duration of 1 to 31,536,000 whole seconds. {FOR_A_YEAR}"
 NOT_OF_TYPE = "child is 'of type {}'; allowed: of type {}. "
+OF_REGION = (
+    "child is 'a state machine of the Region {}'; allowed: one of the parent's Region, eu-west-1. "
+    "Step Functions waits for no execution of another Region."
+)
 NESTED_EXPRESS = "Use NestedExpressWorkflow: nothing can wait for an Express execution that was started on its own."
 INPUT_FIX = 'Use {"review": "{% $states.input.review %}"}, in JSONata.'
 
@@ -889,8 +893,7 @@ def by_arn(arn: str) -> ChildWorkflow:
         ),
         pytest.param(
             lambda stack: wait_for(stack, by_arn(CHILD_ARN.replace("eu-west-1", "us-east-1"))),
-            "child is 'a state machine of the Region us-east-1'; allowed: one of the parent's Region, eu-west-1. "
-            "Step Functions waits for no execution of another Region.",
+            OF_REGION.format("us-east-1"),
             id="another Region",
         ),
         pytest.param(
@@ -901,8 +904,7 @@ def by_arn(arn: str) -> ChildWorkflow:
         ),
         pytest.param(
             lambda stack: be_told(stack, by_arn(CHILD_ARN.replace("eu-west-1", "us-east-1"))),
-            "child is 'a state machine of the Region us-east-1'; allowed: one of the parent's Region, eu-west-1. "
-            "Step Functions waits for no execution of another Region.",
+            OF_REGION.format("us-east-1"),
             id="a token for another Region",
         ),
         pytest.param(
@@ -927,8 +929,7 @@ def by_arn(arn: str) -> ChildWorkflow:
                     sfn.StateMachine.from_state_machine_arn(stack, "Child", OWN_CHILD.replace("eu-", "us-"))
                 ),
             ),
-            "child is 'a state machine of the Region us-west-1'; allowed: one of the parent's Region, eu-west-1. "
-            "Step Functions waits for no execution of another Region.",
+            OF_REGION.format("us-west-1"),
             id="an imported child of another Region",
         ),
         pytest.param(
