@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,15 +21,15 @@ from stacks.load_test import LoadTestStack
 from stacks.settings import LoadTestSetting
 from tests.cdk import expressions_in, make_app, readable, resources, shown
 from tests.node import validate
-from tests.stacks.iam_statements import EXERCISED, every_statement
+from tests.stacks.iam_statements import EXERCISED, WITH_STATEMENTS, WITHOUT_STATEMENTS, every_statement
 from tests.stacks.load_statements import ACCOUNT, STATEMENTS, in_the_table
-from tests.stacks.test_iam_statements import WITH_STATEMENTS, WITHOUT_STATEMENTS
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
     from constructs_lib.assembly import Stack
 
+ROOT = Path(__file__).resolve().parents[2]
 SETTING = LoadTestSetting(account=ACCOUNT)
 
 
@@ -100,6 +101,21 @@ def test_should_have_outputs_with_stable_names(stack: Stack) -> None:
         look, _, stop = outputs[f"{driver}Stop"].partition(" | ")
         assert look.startswith(f"{cli} list-executions --state-machine-arn {arn} --status-filter RUNNING ")
         assert stop == f"xargs -n 1 {cli} stop-execution --execution-arn"
+
+
+def test_should_be_documented_as_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs/load-test.md").read_text()
+    made = make(SETTING)
+    assert made.transition_driver is not None
+    assert str(made.transition_driver.consumption) in " ".join(text.split())
+    documented = dict(re.findall(r"^\| `(\w+)` \|\s*(\w*)\s*\|", text, re.MULTILINE))
+    defaults = {name: "" if value is None else str(value) for name, value in asdict(SETTING).items()}
+    assert documented == defaults | {"account": ""}
+    example = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert example is not None
+    monkeypatch.setenv("CDK_VALIDATION", "false")
+    exec(example[1], {})
+    assert capsys.readouterr().out.startswith("10 executions in 9 seconds; 16,041 state transitions")
 
 
 def test_should_state_what_was_asked_for() -> None:
