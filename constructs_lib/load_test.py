@@ -3,7 +3,7 @@
 For trying out quotas, dashboards and alarms on an account that may feel it. All are Standard state machines in JSONata.
 A driver states what it will consume before it is deployed, and is refused when that costs more than its ceiling. To
 stop a load, stop the driver's execution: its map run, that one's children and every execution that they started end
-with it, by AWS's best effort (https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html#connect-sync).
+with it, by AWS's best effort: https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html
 
 Errors of use are `ValueError`s at construction. Don't redrive a driver: what was under way when it was stopped would
 start again at once. Only what waited for its time doesn't, once that is five minutes past.
