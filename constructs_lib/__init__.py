@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from constructs_lib.quotas.alarms import QuotaAlarms
     from constructs_lib.quotas.dashboard import QuotaDashboard
     from constructs_lib.quotas.metric_source import MetricSource
+    from constructs_lib.quotas.observability import MonitoringAccountSink, SourceAccountLink
     from constructs_lib.quotas.watched import WatchedWorkflow
     from constructs_lib.retries import LAMBDA_RETRIES, RetryPolicy, RetryRule
     from constructs_lib.reviews import BEDROCK_RETRIES, ReviewClassifier, ReviewIntake
@@ -50,6 +51,7 @@ __all__ = [
     "LoadDriver",
     "LoadProfile",
     "MetricSource",
+    "MonitoringAccountSink",
     "NestedExpressWorkflow",
     "NestedWorkflow",
     "NestedWorkflowWithCallback",
@@ -64,6 +66,7 @@ __all__ = [
     "ReviewClassifier",
     "ReviewIntake",
     "S3DistributedMap",
+    "SourceAccountLink",
     "StateTransitionLoad",
     "TargetRole",
     "Unit",
@@ -88,6 +91,7 @@ _MODULES = {
     "LoadDriver": "load_test",
     "LoadProfile": "load_test",
     "MetricSource": "quotas.metric_source",
+    "MonitoringAccountSink": "quotas.observability",
     "NestedExpressWorkflow": "cross_account",
     "NestedWorkflow": "cross_account",
     "NestedWorkflowWithCallback": "cross_account",
@@ -102,6 +106,7 @@ _MODULES = {
     "ReviewClassifier": "reviews",
     "ReviewIntake": "reviews",
     "S3DistributedMap": "distributed_map",
+    "SourceAccountLink": "quotas.observability",
     "StateTransitionLoad": "load_test",
     "TargetRole": "cross_account",
     "Unit": "wind_speed",

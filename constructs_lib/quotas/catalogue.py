@@ -146,8 +146,8 @@ class Quota:
         """
         if self.used is None or self.limit is None:
             return None
-        used = "FILL(used,0)" if self.bucket_size is None else "FILL(used,0)/PERIOD(used)"
-        return Expression(text=f"100*({used})/FILL(limit,REPEAT)", metrics=(("used", self.used), ("limit", self.limit)))
+        used = "FILL(used,0)" if self.bucket_size is None else "(FILL(used,0)/PERIOD(used))"
+        return Expression(text=f"100*{used}/FILL(limit,REPEAT)", metrics=(("used", self.used), ("limit", self.limit)))
 
     @property
     def alarms(self) -> tuple[AlarmRule, ...]:

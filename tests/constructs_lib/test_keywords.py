@@ -30,6 +30,7 @@ from constructs_lib import (
     LoadDriver,
     LoadProfile,
     MetricSource,
+    MonitoringAccountSink,
     NestedExpressWorkflow,
     NestedWorkflow,
     NestedWorkflowWithCallback,
@@ -44,6 +45,7 @@ from constructs_lib import (
     ReviewClassifier,
     ReviewIntake,
     S3DistributedMap,
+    SourceAccountLink,
     StateTransitionLoad,
     TargetRole,
     WatchedWorkflow,
@@ -95,6 +97,7 @@ EXPRESS_CHILD = ChildWorkflow.in_account(
     account="222222222222", state_machine_name="child", child_type=sfn.StateMachineType.EXPRESS
 )
 OTHER_RETRIES = RetryPolicy((RetryRule(errors=("Other",), max_attempts=1),))
+SINK = "arn:aws:oam:us-east-1:999999999999:sink/1234abcd-12ab-34cd-56ef-1234567890ab"
 PROFILE = LoadProfile.evenly(starts=10, seconds=10)
 KEY = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -123,6 +126,8 @@ REQUIRED: dict[type, dict[str, Callable[[Parts], Any]]] = {
     # Few quotas: it is the keywords that are to be seen.
     QuotaAlarms: {"topic": lambda parts: parts.topic, "quotas": lambda parts: [OPEN_EXECUTIONS]},
     QuotaDashboard: {},
+    MonitoringAccountSink: {"source_accounts": lambda parts: ["222222222222"]},
+    SourceAccountLink: {"sink_arn": lambda parts: SINK},
     StateTransitionLoad: {"transitions": lambda parts: 100},
     OpenMapRunLoad: {"hold": lambda parts: Duration.minutes(1)},
     LoadDriver: {"target": lambda parts: parts.transitions(100), "profile": lambda parts: PROFILE},
@@ -241,6 +246,14 @@ OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
         "sources": lambda parts: [MetricSource(label="Other", account="222222222222")],
         "dashboard_name": lambda parts: "other",
     },
+    MonitoringAccountSink: {
+        "source_accounts": lambda parts: ["333333333333"],
+        "organization_id": lambda parts: "o-a1b2c3d4e5",
+    },
+    SourceAccountLink: {
+        "sink_arn": lambda parts: SINK.replace("1234abcd", "abcd1234"),
+        "namespaces": lambda parts: ["AWS/States"],
+    },
     StateTransitionLoad: {"transitions": lambda parts: 101},
     OpenMapRunLoad: {"hold": lambda parts: Duration.minutes(2)},
     LoadDriver: {
@@ -250,6 +263,9 @@ OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
         "ends_at": lambda parts: datetime.now(tz=UTC) + timedelta(days=1),
     },
 }
+
+# What may not be given beside a keyword.
+IN_ITS_PLACE: dict[tuple[type, str], str] = {(MonitoringAccountSink, "organization_id"): "source_accounts"}
 
 
 def without_stack_name(stack: Stack) -> str:
@@ -274,6 +290,7 @@ def templates() -> Mapping[tuple[type, str | None], str]:
             given = dict(required)
             if keyword is not None:
                 given[keyword] = OTHERS[construct][keyword]
+                given.pop(IN_ITS_PLACE.get((construct, keyword), ""), None)
             made = construct(stack, "Construct", **{name: value(parts) for name, value in given.items()})
             if isinstance(made, sfn.StateMachineFragment | sfn.State):
                 sfn.StateMachine(

@@ -109,7 +109,7 @@ def test_should_alarm_on_three_minutes_over_a_percentage_of_the_limit(template: 
         assert (found["Threshold"], found["DatapointsToAlarm"], found["EvaluationPeriods"]) == (percent, 3, 15)
         by_id = {query["Id"]: query for query in found["Metrics"]}
         (expression,) = (query for query in by_id.values() if query["ReturnData"])
-        assert expression["Expression"] == "100*(FILL(used,0))/FILL(limit,REPEAT)"
+        assert expression["Expression"] == "100*FILL(used,0)/FILL(limit,REPEAT)"
         assert {name: query["MetricStat"] for name, query in by_id.items() if "MetricStat" in query} == {
             name: {
                 "Metric": {"Namespace": "AWS/States", "MetricName": metric},

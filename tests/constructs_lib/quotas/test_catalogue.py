@@ -81,7 +81,7 @@ def test_should_compare_a_second_with_a_second_and_a_count_with_a_count() -> Non
         ("limit", "ProvisionedRefillRate", "Maximum"),
     ]
     assert MAP_RUNS.utilisation is not None
-    assert MAP_RUNS.utilisation.text == "100*(FILL(used,0))/FILL(limit,REPEAT)"
+    assert MAP_RUNS.utilisation.text == "100*FILL(used,0)/FILL(limit,REPEAT)"
     assert lambda_concurrency("orders").utilisation is None
 
 
