@@ -1,4 +1,9 @@
-"""What the dashboard's rows show, each made of the catalogue's records and of where its metrics come from."""
+"""What the dashboard's rows show, each made of the catalogue's records and of where its metrics come from.
+
+Inferred, and for AWS to confirm: SUM and MAX of several series pass over one that was never reported, such as that of
+a call nobody makes.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -111,7 +116,7 @@ def alarm_rows(alarms: QuotaAlarms) -> Iterator[Row]:
     """Yield the alarms that are on; a widget takes 100 alarms, so that there may be several."""
     every = alarms.alarms
     for start in range(0, len(every), _ALARMS_A_WIDGET):
-        title = "Alarms that are on" + (f", from the {start + 1}th" if start else "")
+        title = "Alarms that are on, continued" if start else "Alarms that are on"
         yield [status(title, every[start : start + _ALARMS_A_WIDGET], only_on=True, height=3)(COLUMNS)]
 
 
@@ -233,7 +238,7 @@ def workflow_rows(workflow: WatchedWorkflow) -> Iterator[Row]:
     yield row(
         text(
             workflow.name,
-            meaning="What this workflow started and how it ended; how long a succeeded execution took; its states "
+            meaning="What this workflow started and how it ended; how long an execution took; its states "
             "that were throttled. Longer, and none failed: it is being delayed.",
             action="Compare its throttled states with the quotas above; of what failed, read Error and Cause.",
             links=_METRICS_PAGE,
