@@ -7,12 +7,13 @@ that account's metrics to be shared with this one (`observability`), in the same
 
 from collections.abc import Iterator, Sequence
 
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from constructs_lib._checks import usage_error
+from constructs_lib._checks import is_token, usage_error
 from constructs_lib.quotas._metrics import cdk_expression, cdk_metric
 from constructs_lib.quotas.catalogue import QUOTAS, WINDOW_MINUTES, AlarmRule, Metric, Quota, Severity
 from constructs_lib.quotas.watched import WatchedWorkflow, check_watched
@@ -66,6 +67,7 @@ class QuotaAlarms(Construct):
         if not hasattr(topic, "topic_arn"):
             raise usage_error(self, "topic", topic, allowed="a topic", fix="Use AlarmTopic(…).topic.")
         check_watched(self, quotas, workflows)
+        self._check_regions(workflows)
         self._quotas, self._workflows = tuple(quotas), tuple(workflows)
         self._alarms = tuple(self._make_alarms())
         for severity in Severity:
@@ -127,6 +129,18 @@ class QuotaAlarms(Construct):
     def critical(self) -> cloudwatch.CompositeAlarm:
         """In alarm while a critical alarm is."""
         return self._critical
+
+    def _check_regions(self, workflows: Sequence[WatchedWorkflow]) -> None:
+        region = Stack.of(self).region
+        for workflow in workflows:
+            if workflow.region is not None and not is_token(region) and workflow.region != region:
+                raise usage_error(
+                    self,
+                    "workflows",
+                    f"{workflow.name} of Region {workflow.region}",
+                    allowed=f"state machines of the stack's own Region, {region} (an alarm watches no other)",
+                    fix="Make the alarms in a stack of that Region.",
+                )
 
     def _make_alarms(self) -> Iterator[tuple[AlarmRule, cloudwatch.Alarm]]:
         for quota in self._quotas:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Stack
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -87,7 +86,7 @@ class WatchedWorkflow:
 
 
 def check_watched(construct: Construct, quotas: Sequence[Quota], workflows: Sequence[WatchedWorkflow]) -> None:
-    """Raise ValueError unless there is something to watch, each thing once, and each workflow in the stack's Region."""
+    """Raise ValueError unless there is something to watch, each thing once."""
     for argument, values, kind in (("quotas", quotas, Quota), ("workflows", workflows, WatchedWorkflow)):
         if not is_list(values) or not all(isinstance(value, kind) for value in values):
             raise usage_error(
@@ -103,16 +102,6 @@ def check_watched(construct: Construct, quotas: Sequence[Quota], workflows: Sequ
         raise usage_error(
             construct, "quotas", twice, allowed="each key once", fix="Give the second a `key`, or a `name`, of its own."
         )
-    region = Stack.of(construct).region
-    for workflow in workflows:
-        if workflow.region is not None and not is_token(region) and workflow.region != region:
-            raise usage_error(
-                construct,
-                "workflows",
-                f"{workflow.name} of Region {workflow.region}",
-                allowed=f"state machines of the stack's own Region, {region} (an alarm watches no other)",
-                fix="Make the alarms in a stack of that Region.",
-            )
 
 
 def _known(value: str) -> str | None:
