@@ -58,7 +58,9 @@ def _parser() -> Parser:
         epilog=f"A first run:  cdk synth && {PROGRAM} alarms cdk.out. How to write scenarios: docs/alarm-scenarios.md",
     )
     alarms.add_argument("assembly", metavar="CDK_OUT", type=Path, help="the folder that `cdk synth` wrote")
-    alarms.add_argument("scenarios", metavar="SCENARIOS", type=Path, nargs="*", help="files of scenarios (YAML)")
+    alarms.add_argument(
+        "scenarios", metavar="SCENARIOS", type=Path, nargs="*", default=[], help="files of scenarios (YAML)"
+    )
     alarms.add_argument("--verbose", action="store_true", help="draw the alarms of scenarios that passed, too")
     alarms.add_argument("--stack", metavar="NAME", help="keep to the alarms of this stack")
     alarms.add_argument("--account", metavar="ID", default=DEFAULT_ACCOUNT, help="that of environment-agnostic stacks")
@@ -111,7 +113,7 @@ def _list(simulation: AlarmSimulation) -> int:
         print(alarm.path)
         for line in (alarm.condition, *definitions(alarm)):
             print(textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False))
-    print(f"{len(simulation.alarms)} alarms.")
+    print(f"{_count(len(simulation.alarms), 'alarm')}.")
     return 0
 
 
@@ -127,10 +129,16 @@ def _judge(simulation: AlarmSimulation, options: argparse.Namespace) -> int:
             print(f"\n{details}\n")
     unreadable = sum(isinstance(alarm, UnreadableAlarm) for alarm in simulation.alarms)
     if unreadable:
-        print(f"{unreadable} alarms can't be evaluated: {PROGRAM} alarms {options.assembly} says why.")
+        alarms = _count(unreadable, "alarm")
+        print(f"{alarms} can't be evaluated: {PROGRAM} alarms {options.assembly} says why.")
     failed = sum(not result for result in results)
-    print(f"{failed} of {len(results)} scenarios failed." if failed else f"{len(results)} scenarios passed.")
+    scenarios = _count(len(results), "scenario")
+    print(f"{failed} of {scenarios} failed." if failed else f"{scenarios} passed.")
     return 1 if failed else 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 if __name__ == "__main__":

@@ -229,8 +229,12 @@ class AlarmHistory:
         }
 
     def values(self, alarm: MetricAlarm) -> Series:
-        """Return what an alarm watches, the newest point as it was seen in each minute."""
-        return [points[-1] for points in self._ranges(alarm)]
+        """Return what an alarm watches, in each minute the newest point as it was seen."""
+        late = -(-self._delay // alarm.period_minutes)  # so many points can't have arrived, but FILL may make them
+        return [
+            points[-1] if points[-1] is not None or late >= len(points) else points[-1 - late]
+            for points in self._ranges(alarm)
+        ]
 
     @cached_property
     def notifications(self) -> tuple[Notification, ...]:

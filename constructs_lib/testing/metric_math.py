@@ -82,7 +82,8 @@ def _tokens(text: str) -> list[tuple[str, str, int]]:
     while at < len(rest):
         match = _TOKEN.match(rest, at)
         if match is None:
-            raise MetricMathError(f"unexpected {rest[at:].lstrip()[:1]!r} at character {at + 1}")
+            at = len(rest) - len(rest[at:].lstrip())
+            raise MetricMathError(f"unexpected {rest[at]!r} at character {at + 1}")
         kind = str(match.lastgroup)
         found.append((kind, match[kind], match.start(kind)))
         at = match.end()
