@@ -27,9 +27,21 @@ def test_should_synthesize_without_an_account(tmp_path: Path) -> None:
     command = [sys.executable, "app.py"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert (tmp_path / "WindSpeed.template.json").exists()
+    assert {file.name for file in tmp_path.glob("*.template.json")} == {
+        "WindSpeed.template.json",
+        "Quotas.template.json",
+    }
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert manifest["artifacts"]["WindSpeed"]["environment"] == "aws://unknown-account/unknown-region"
+    for stack in ("WindSpeed", "Quotas"):
+        assert manifest["artifacts"][stack]["environment"] == "aws://unknown-account/unknown-region"
+
+
+def test_should_have_the_load_test_in_the_account_that_it_names_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    (*_, load) = app.build(make_app({"load_test": '{"account": "111111111111"}'}))
+    assert (load.node.id, load.account) == ("LoadTest", "111111111111")
+    monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "222222222222")
+    with pytest.raises(ValueError, match=r"^LoadTest: account is '111111111111'; allowed: "):
+        app.build(make_app({"load_test": '{"account": "111111111111"}'}))
 
 
 @pytest.fixture

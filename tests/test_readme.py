@@ -16,7 +16,8 @@ import pytest
 
 from constructs_lib.local.bedrock_replies import Replies
 from stacks.settings import Settings
-from tests.cdk import make_app
+from tests.cdk import make_app, resources
+from tests.stacks.quotas_app import synthesize
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -67,6 +68,17 @@ def test_should_compute_the_cost_of_a_run_right() -> None:
         assert f"{float(quantity.replace(',', '')) * float(price):.3f}" == cost
         costs.append(float(quantity.replace(",", "")) * float(price))
     assert total[-1] == f"**{sum(costs):.3f}**"
+
+
+def test_should_compute_the_cost_of_the_quotas_right() -> None:
+    template = next(stack.template for stack in synthesize({})[0].stacks if stack.id == "Quotas")
+    alarms = resources(dict(template), "AWS::CloudWatch::Alarm").values()
+    metrics = sum(sum("MetricStat" in query for query in alarm.get("Metrics", [])) or 1 for alarm in alarms)
+    composites = len(resources(dict(template), "AWS::CloudWatch::CompositeAlarm"))
+    text = " ".join(README.split())
+    assert f"${metrics / 10:.2f} for the {metrics} metrics of its alarms at $0.10" in text
+    assert f"${composites / 2:.2f} for three composite alarms" in text
+    assert f"A month of the stack `Quotas` costs ${metrics / 10 + composites / 2 + 3 + 1:.2f}: " in text
 
 
 def test_should_name_only_make_targets_that_exist() -> None:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 APP = """
-from aws_cdk import App, Stack
+from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_stepfunctions as sfn
 from constructs_lib import ChildFailure, ChildWorkflow, GsodSource, NestedWorkflow, TargetRole, WindSpeedWorkflow
 from constructs_lib import WorkflowIdentity, WorkflowRole
+from constructs_lib import AlarmTopic, LoadDriver, LoadProfile, OpenMapRunLoad, QuotaAlarms, QuotaDashboard
 
 PARENT = WorkflowIdentity(account="111111111111", state_machine_name="parent")
 
@@ -45,6 +46,12 @@ target = Stack(app, "Target")
 body = sfn.DefinitionBody.from_chainable(sfn.Pass.jsonata(target, "Nothing"))
 machine = sfn.StateMachine(target, "Child", state_machine_name="child", definition_body=body)
 TargetRole(target, "TargetRole", child=machine, callers=[PARENT])
+
+quotas = Stack(app, "Quotas")
+alarms = QuotaAlarms(quotas, "Alarms", topic=AlarmTopic(quotas, "AlarmTopic").topic)
+QuotaDashboard(quotas, "Dashboard", alarms=alarms)
+load = OpenMapRunLoad(quotas, "Load", hold=Duration.minutes(5))
+LoadDriver(quotas, "Driver", target=load, profile=LoadProfile.evenly(starts=10, seconds=10))
 
 app.synth()
 """
@@ -130,6 +137,7 @@ def test_should_synthesize_a_small_app_from_another_folder(site_packages: Path, 
     assert done.returncode == 0, done.stderr
     out = tmp_path / "cdk.out"
     assert (out / "Mine.template.json").exists()
+    assert "AWS::CloudWatch::Dashboard" in (out / "Quotas.template.json").read_text()
     assumed = "role/child-target-"
     assert assumed in (out / "Source.template.json").read_text()
     assert f'"{assumed.removeprefix("role/")}' in (out / "Target.template.json").read_text()
