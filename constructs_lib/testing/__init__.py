@@ -34,8 +34,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from constructs_lib.testing.alarm_history import AlarmHistory, Notification
     from constructs_lib.testing.alarm_scenarios import Difference, Expectation, Scenario, ScenarioResult, judge
-    from constructs_lib.testing.alarm_simulation import AlarmHistory, AlarmSimulation, Notification
+    from constructs_lib.testing.alarm_simulation import AlarmSimulation
     from constructs_lib.testing.alarm_states import AlarmState
     from constructs_lib.testing.execution import CompletedExecution, RunningExecution
     from constructs_lib.testing.faults import Fault
@@ -71,7 +72,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AlarmHistory": "alarm_simulation",
+    "AlarmHistory": "alarm_history",
     "AlarmSimulation": "alarm_simulation",
     "AlarmState": "alarm_states",
     "CompletedExecution": "execution",
@@ -80,7 +81,7 @@ _HOMES = {
     "Expectation": "alarm_scenarios",
     "Fault": "faults",
     "LocalApp": "local_app",
-    "Notification": "alarm_simulation",
+    "Notification": "alarm_history",
     "PolicySimulation": "policy_simulation",
     "PolicySimulator": "policy_simulation",
     "Readings": "readings",

@@ -118,7 +118,7 @@ def _list(simulation: AlarmSimulation) -> int:
 
 
 def _judge(simulation: AlarmSimulation, options: argparse.Namespace) -> int:
-    from constructs_lib.testing.alarm_templates import UnreadableAlarm
+    from constructs_lib.testing.alarms import UnreadableAlarm
     from constructs_lib.testing.scenario_files import run_scenarios
 
     results = [result for file in options.scenarios for result in run_scenarios(file, simulation)]

@@ -6,13 +6,13 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from constructs_lib.testing.alarm_states import AlarmState
-from constructs_lib.testing.alarm_templates import CompositeAlarm, MetricAlarm
+from constructs_lib.testing.alarms import CompositeAlarm, MetricAlarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from constructs_lib.testing.alarm_simulation import AlarmHistory
-    from constructs_lib.testing.alarm_templates import Alarm
+    from constructs_lib.testing.alarm_history import AlarmHistory
+    from constructs_lib.testing.alarms import Alarm
     from constructs_lib.testing.metric_functions import Point
 
 _WIDTH = 100

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.testing.alarm_picture import picture
 from constructs_lib.testing.alarm_states import AlarmState
-from constructs_lib.testing.alarm_templates import UnreadableAlarm
+from constructs_lib.testing.alarms import UnreadableAlarm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from constructs_lib.testing.alarm_simulation import AlarmHistory, AlarmSimulation
-    from constructs_lib.testing.alarm_templates import Alarm
+    from constructs_lib.testing.alarm_history import AlarmHistory
+    from constructs_lib.testing.alarm_simulation import AlarmSimulation
+    from constructs_lib.testing.alarms import Alarm
     from constructs_lib.testing.metric_functions import Point
 
 

@@ -54,6 +54,12 @@ class Metric:
         return self.head.rpartition(" ")[2]
 
 
+def names_of(metric: Metric, account: str) -> tuple[Metric, ...]:
+    """Return what an alarm of the account may call its metric, the exact first: with the account, and without."""
+    exact = Metric(metric.head, metric.dimensions, metric.account or account)
+    return (exact, metric) if metric.account is None else (exact,)
+
+
 AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "Average": lambda points: sum(points) / len(points),
     "Maximum": max,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from constructs_lib.testing import AlarmSimulation, Notification, Readings
+from constructs_lib.testing import AlarmSimulation, AlarmState, Notification, Readings
 from constructs_lib.testing.series_notation import expand
 from tests.constructs_lib.local.conftest import write_assembly
 from tests.constructs_lib.testing.alarms import ERRORS, alarm, composite, math_alarm, query, simulate, write
@@ -84,7 +84,7 @@ def test_should_slide_a_longer_period_with_the_minutes(
     history = simulation.run({f"Shop Errors {statistic}": "0 0 1 5 0 _ 3 3"})
     # In minute 5 the average is that of minute 4 alone, in minute 6 of minute 6.
     found = shown(history.states("Failing"))
-    values = history.values(history.simulation.alarm("Failing"))  # type: ignore[arg-type]
+    values = history.values("Failing")
     assert [value is not None and value >= threshold for value in values] == [letter == "A" for letter in found]
     assert values[3] == {"Sum": 6, "Maximum": 5, "Minimum": 1, "Average": 3, "SampleCount": 6}[statistic]
     assert (
@@ -122,7 +122,7 @@ def test_should_use_expressions_of_expressions(tmp_path: Path) -> None:
     resource = math_alarm("100*bad/total", query("bad", "Bad"), query("good", "Good"), total, Threshold=50)
     history = simulate(tmp_path, High=resource).run({"Shop Bad Sum": "1 5 _ 0", "Shop Good Sum": "9 5 9 0"})
     assert shown(history.states("High")) == ".A.."
-    assert history.values(history.simulation.alarm("High")) == [10, 50, 0, None]  # type: ignore[arg-type]
+    assert history.values("High") == [10, 50, 0, None]
 
 
 def test_should_show_what_a_delay_does_to_fill(tmp_path: Path) -> None:
@@ -156,6 +156,7 @@ def test_should_combine_alarms_by_their_states_of_the_same_minute(tmp_path: Path
     assert shown(history.states("Top")) == "AAA.A.."
 
 
+OK, ALARM, INSUFFICIENT_DATA = AlarmState
 TOPIC = "arn:aws:sns:us-east-1:111111111111:Shop-OnCall"
 
 
@@ -169,11 +170,11 @@ def test_should_notify_on_a_change_of_state_only(tmp_path: Path) -> None:
         Slow=alarm(MetricName="Seconds", TreatMissingData="missing", InsufficientDataActions=["arn:unknown"]),
     ).run({ERRORS: "0 1 1 0 0", "Shop Seconds Sum": "0 _ _ _ _"}, start="OK")
     assert history.notifications == (
-        Notification(1, "Shop.Failing", "OK", "ALARM", TOPIC),  # type: ignore[arg-type]
-        Notification(1, "Shop.All", "OK", "ALARM", TOPIC),  # type: ignore[arg-type]
-        Notification(3, "Shop.Failing", "ALARM", "OK", TOPIC),  # type: ignore[arg-type]
-        Notification(3, "Shop.Failing", "ALARM", "OK", "arn:other"),  # type: ignore[arg-type]
-        Notification(3, "Shop.Slow", "OK", "INSUFFICIENT_DATA", "arn:unknown"),  # type: ignore[arg-type]
+        Notification(1, "Shop.Failing", OK, ALARM, TOPIC),
+        Notification(1, "Shop.All", OK, ALARM, TOPIC),
+        Notification(3, "Shop.Failing", ALARM, OK, TOPIC),
+        Notification(3, "Shop.Failing", ALARM, OK, "arn:other"),
+        Notification(3, "Shop.Slow", OK, INSUFFICIENT_DATA, "arn:unknown"),
     )
     assert history.notifications_of("Muted") == ()
 
@@ -273,3 +274,34 @@ def test_should_run_without_series(tmp_path: Path) -> None:
     history = simulate(tmp_path, Failing=alarm()).run({}, minutes=1440)
     assert set(history.states("Failing")) == {"OK"}
     assert len(history.states("Failing")) == history.minutes == 1440
+
+
+def test_should_evaluate_what_a_composite_alarm_depends_on_in_another_stack(tmp_path: Path) -> None:
+    reference = {"Fn::ImportValue": "failing"}
+    outputs = {"Failing": {"Value": {"Fn::GetAtt": ["Failing", "Arn"]}, "Export": {"Name": "failing"}}}
+    folder = write_assembly(
+        tmp_path / "cdk.out",
+        {
+            "Shop": ("111111111111/us-east-1", {"Resources": {"Failing": alarm()}, "Outputs": outputs}),
+            "OnCall": (
+                "111111111111/us-east-1",
+                {"Resources": {"All": composite({"Fn::Join": ["", ['ALARM("', reference, '")']]})}},
+            ),
+        },
+    )
+    everything = AlarmSimulation.read(folder)
+    assert shown(everything.run({ERRORS: "0 1"}).states("All")) == ".A"
+    alone = AlarmSimulation.read(folder, stack="OnCall")
+    assert [each.path for each in alone.alarms] == ["OnCall.All"]
+    assert shown(alone.run({ERRORS: "0 1"}).states("All")) == ".A"
+
+
+def test_should_refuse_the_values_of_an_alarm_that_has_none(tmp_path: Path) -> None:
+    history = simulate(tmp_path, All=composite("TRUE"), Fast=alarm(Period=10)).run({}, minutes=1)
+    with pytest.raises(
+        ValueError, match=r"the alarm Shop\.All watches no metric; allowed: an alarm that isn't a composite"
+    ):
+        history.values("All")
+    for fast in ("Fast", history.simulation.alarms[1]):
+        with pytest.raises(ValueError, match=r"the alarm Shop\.Fast can't be evaluated: Period is 10"):
+            history.states(fast)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from constructs_lib.testing import AlarmSimulation
-from constructs_lib.testing.alarm_templates import CompositeAlarm, MetricAlarm
+from constructs_lib.testing.alarms import CompositeAlarm, MetricAlarm
 from tests.constructs_lib.local.conftest import write_assembly
 from tests.constructs_lib.testing.alarms import alarm, composite, math_alarm, query, simulate, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from constructs_lib.testing.alarm_templates import Alarm
+    from constructs_lib.testing.alarms import Alarm
 
 
 def only(folder: Path, resource: dict[str, Any]) -> Alarm:
@@ -165,6 +165,9 @@ def test_should_read_metric_math_whose_members_are_in_any_order(tmp_path: Path) 
             composite("TRUE", ActionsSuppressor="Deploying", ActionsSuppressorWaitPeriod=60),
             "it has ActionsSuppressor, Act",
         ),
+        (alarm(Dimensions=[{"Key": "a"}]), "its properties can't be read; allowed: those of AWS::CloudWatch::Alarm"),
+        (alarm("Namespace", "MetricName", "Statistic", "Period", Metrics={"Id": "a"}), "its properties can't be read"),
+        (alarm(AlarmName={"Ref": "Nothing"}), "Ref to 'Nothing', which the template doesn't have"),
         (composite({"Ref": "Nothing"}), "Ref to 'Nothing', which the template doesn't have"),
     ],
 )
