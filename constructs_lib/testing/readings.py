@@ -20,7 +20,7 @@ class Readings:
     zeros.
 
     `missing_is_zero`: in arithmetic on two series a point that only one of them has counts as 0 in the other. So the
-    documentation says of `+ - * / ^`; many a report has it that the result has no point there, which False does.
+    documentation says of `+ - * / ^`; some reports contradict it: with False the result has no point there.
     """
 
     extra_points: int = 2

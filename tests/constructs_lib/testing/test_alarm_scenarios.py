@@ -298,6 +298,21 @@ def test_should_refuse_expectations_that_contradict_each_other(simulation: Alarm
         judge(Scenario(name="both", minutes=3, alarms=alarms), simulation)
 
 
+@pytest.mark.parametrize(
+    "expectation",
+    [
+        {"states": {0: "OK", 3: "ALARM"}},
+        {"at": 3, "state": "OK"},
+        {"at": -1, "state": "OK"},
+        {"notifies": {3: None}},
+    ],
+)
+def test_should_refuse_minutes_that_there_are_not(simulation: AlarmSimulation, expectation: dict[str, Any]) -> None:
+    scenario = Scenario(name="short", minutes=3, alarms=[Expectation(alarm="Failing", **expectation)])
+    with pytest.raises(ValueError, match=r"minute (3|-1) of Failing isn't among the 3; allowed: 0 to 2"):
+        judge(scenario, simulation)
+
+
 POINTS = st.lists(st.none() | st.integers(0, 3).map(float) | st.floats(-1e6, 1e6), min_size=5, max_size=40)
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn"]), min_size=1).filter(str.strip)
 STATES = st.sampled_from(["OK", "ALARM", "INSUFFICIENT_DATA"])

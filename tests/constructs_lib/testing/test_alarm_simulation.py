@@ -117,6 +117,14 @@ def test_should_evaluate_expressions_over_the_evaluation_range_only(tmp_path: Pa
     assert shown(far.states("High")) == "..AAAAAAAAAAA"
 
 
+@pytest.mark.parametrize("minutes", [1, 5])
+def test_should_tell_expressions_the_period_of_the_template(tmp_path: Path, minutes: int) -> None:
+    used = query("used", "Used")
+    used["MetricStat"]["Period"] = 60 * minutes
+    history = simulate(tmp_path, High=math_alarm("used/PERIOD(used)", used)).run({"Shop Used Sum": "600x9"})
+    assert history.values("High")[5:] == [10] * 5
+
+
 def test_should_use_expressions_of_expressions(tmp_path: Path) -> None:
     total = {"Id": "total", "Expression": "SUM([good, bad])", "ReturnData": False}
     resource = math_alarm("100*bad/total", query("bad", "Bad"), query("good", "Good"), total, Threshold=50)

@@ -271,11 +271,16 @@ def test_should_know_an_alarm_by_each_of_its_names(tmp_path: Path, name: str) ->
 
 
 def test_should_name_close_matches_of_an_unknown_alarm(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
     simulation = simulate(tmp_path, ThrottledWarning=alarm(), ThrottledCritical=alarm(), Backlog=alarm())
     with pytest.raises(
         ValueError, match=r"the alarm 'Shop.ThrotledWarning' is unknown; allowed: Shop.ThrottledWarning, "
     ):
         simulation.alarm("Shop.ThrotledWarning")
+    with pytest.raises(
+        ValueError, match=r"the alarm 'zzz' is unknown; allowed: Shop.Backlog, Shop.Fast, Shop.Slow or 2 more$"
+    ):
+        simulate(tmp_path / "more", Backlog=alarm(), Slow=alarm(), Fast=alarm(), V=alarm(), W=alarm()).alarm("zzz")
     with pytest.raises(ValueError, match="the alarm 'x' is unknown; allowed: there is none"):
         AlarmSimulation.read(write_assembly(tmp_path / "empty.out", {})).alarm("x")
 
