@@ -1,8 +1,8 @@
 """What a load consumes: transitions, map runs, open executions and dollars, all of it computed before anything runs.
 
-Plain arithmetic: no aws_cdk here. A transition is a state entered or retried. Retries can't be known before, so none
-are in here. That a bill counts states entered is inferred from "a state transition each time a step of your workflow is
-executed", retries included: https://aws.amazon.com/step-functions/pricing/
+Plain arithmetic: no aws_cdk here. A transition is a state entered or retried. How many retries there will be can't be
+known before, only how many there can be. That a bill counts states entered is inferred from "a state transition each
+time a step of your workflow is executed", retries included: https://aws.amazon.com/step-functions/pricing/
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from itertools import accumulate
 from constructs_lib._load_profile import ROWS_PER_SECOND, LoadProfile
 
 DOLLARS_PER_MILLION_TRANSITIONS = 25
-"""us-east-1, as read in November 2026 from https://aws.amazon.com/step-functions/pricing/; a few Regions take more."""
+"""us-east-1, as read in November 2026 from https://aws.amazon.com/step-functions/pricing/; São Paulo takes 37.5."""
 
 MAX_TRANSITIONS = 10_000
 """An execution's: at two events each and a few more, far enough from the 25,000 that a history may have."""
@@ -71,7 +71,10 @@ class ExecutionLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumption:
-    """What a driver and all that it starts consume, when no call is retried.
+    """What a driver and all that it starts consume, when nothing is retried or delayed.
+
+    `retries` is how many there can be on top, when each start is retried as often as it may be. Step Functions bills
+    them as transitions, too.
 
     `peak_transitions_per_second` counts an execution's transitions in the second that it starts in: of a rate that is
     held for longer than an execution takes, it is what CloudWatch shows. `map_runs` and `open_executions` are the most
@@ -83,6 +86,7 @@ class Consumption:
     starts: int
     driver_transitions: int
     target_transitions: int
+    retries: int
     peak_transitions_per_second: int
     driver_map_runs: int
     target_map_runs: int
@@ -102,19 +106,27 @@ class Consumption:
     @property
     def dollars(self) -> float:
         """The price of the transitions. Not in it: logs of errors, requests to S3 (one a run), the free tier."""
-        return self.transitions * DOLLARS_PER_MILLION_TRANSITIONS / 1_000_000
+        return _price(self.transitions)
+
+    @property
+    def most_dollars(self) -> float:
+        """The same with all of the retries: what a ceiling has to hold."""
+        return _price(self.transitions + self.retries)
 
     def __str__(self) -> str:
         return (
             f"{_counted(self.starts, 'execution')} in {_counted(self.duration_seconds, 'second')}; "
-            f"{_counted(self.transitions, 'state transition')} (up to {self.peak_transitions_per_second:,} a second), "
-            f"{self.driver_transitions:,} of them the driver's own; at most {_counted(self.map_runs, 'open map run')}, "
+            f"{_counted(self.transitions, 'state transition')} "
+            f"({self.peak_transitions_per_second:,} a second at the peak), {self.driver_transitions:,} of them the driver's own; at most {_counted(self.map_runs, 'open map run')}, "
             f"the driver's own included, and {_counted(self.open_executions, 'open execution')}; "
-            f"{_money(self.dollars)} without retries, at ${DOLLARS_PER_MILLION_TRANSITIONS} a million transitions"
+            f"{_money(self.dollars)} (with every possible retry {_money(self.most_dollars)}) at "
+            f"${DOLLARS_PER_MILLION_TRANSITIONS} a million transitions"
         )
 
 
-def consumption(profile: LoadProfile, target: ExecutionLoad, *, first_states: int) -> Consumption:
+def consumption(
+    profile: LoadProfile, target: ExecutionLoad, *, first_states: int, retries_per_start: int
+) -> Consumption:
     """Return what a driver of this profile consumes; `first_states` are those of its own execution."""
     per_second = Counter({0: first_states})
     for number, (offset, count) in enumerate(profile.rows):
@@ -126,6 +138,7 @@ def consumption(profile: LoadProfile, target: ExecutionLoad, *, first_states: in
         starts=starts,
         driver_transitions=first_states + rows * (_STATES_BEFORE + _STATES_WITHIN) + starts,
         target_transitions=starts * target.transitions,
+        retries=starts * retries_per_start,
         peak_transitions_per_second=max(per_second.values()),
         driver_map_runs=1,
         target_map_runs=open_targets * target.map_runs,
@@ -149,6 +162,10 @@ def _most_at_once(profile: LoadProfile, seconds: int) -> int:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _price(transitions: int) -> float:
+    return transitions * DOLLARS_PER_MILLION_TRANSITIONS / 1_000_000
 
 
 def _money(dollars: float) -> str:

@@ -74,8 +74,8 @@ class StateTransitionLoad(Construct):
     def _definition(self, shape: TransitionShape) -> sfn.IChainable:
         states: list[sfn.State] = [sfn.Pass.jsonata(self, f"Step {step + 1}") for step in range(shape.steps)]
         if shape.loops:
-            # Without this, ten copies of the input.
-            side_by_side = sfn.Parallel.jsonata(self, "Loops", outputs={})
+            # Not ten copies of an input that may be large.
+            side_by_side = sfn.Parallel.jsonata(self, "Loops", arguments={}, outputs={})
             for number, rounds in enumerate(shape.loops, start=1):
                 side_by_side.branch(self._loop(f"Loop {number}", rounds))
             states.append(side_by_side)

@@ -1,9 +1,9 @@
 """Load generators: executions that make state transitions or hold map runs open, and the driver that starts them.
 
 For trying out quotas, dashboards and alarms on an account that may feel it. All are Standard state machines in JSONata.
-A driver states what it will consume before it is deployed, and is refused when that costs more than its ceiling. To
-stop a load, stop the driver's execution: its map run, that one's children and every execution that they started end
-with it, by AWS's best effort: https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html
+A driver states what a run of it will consume before it is deployed, and is refused when that can cost more than its
+ceiling. To stop a load, stop the driver's execution: its map run, that one's children and every execution that they
+started end with it, by AWS's best effort: https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html
 
 Errors of use are `ValueError`s at construction. Don't redrive a driver: what was under way when it was stopped would
 start again at once. Only what waited for its time doesn't, once that is five minutes past.
@@ -25,7 +25,7 @@ from constructs_lib._load_consumption import Consumption, consumption
 from constructs_lib._load_profile import MAX_STARTS_PER_ROW, LoadProfile
 from constructs_lib._load_targets import OpenMapRunLoad, StateTransitionLoad, load_state_machine
 from constructs_lib._workflow_identity import ChildWorkflow
-from constructs_lib.nested_workflow import NestedWorkflow
+from constructs_lib.nested_workflow import NESTED_WORKFLOW_RETRIES, NestedWorkflow
 from constructs_lib.object_source import ObjectSource
 
 __all__ = ["Consumption", "LoadDriver", "LoadProfile", "OpenMapRunLoad", "StateTransitionLoad"]
@@ -33,6 +33,7 @@ __all__ = ["Consumption", "LoadDriver", "LoadProfile", "OpenMapRunLoad", "StateT
 # Beyond the last start and the target's own timeout: for the calls of StartExecution that are tried again.
 _SLACK_SECONDS = 1200
 _LATE_SECONDS = 300
+_RETRIES_PER_START = sum(rule.max_attempts for rule in NESTED_WORKFLOW_RETRIES.rules)
 
 
 class LoadDriver(Construct):
@@ -42,8 +43,9 @@ class LoadDriver(Construct):
     waits for its time and starts that row's executions. An execution's output says how many were started, and how many
     rows weren't, because they were late or `ends_at` had come. When an execution of the target fails, the driver does.
 
-    The account's quotas of StartExecution hold for it, too: a call that is throttled is tried again, up to ten times.
-    What it will consume is in the stack's outputs.
+    The account's quotas of StartExecution hold for it, too: a call that is throttled is tried again, up to ten times,
+    within three minutes; when none of them gets through, the driver fails, and ends all that it has started. What a run
+    will consume is in the stack's outputs. Each execution of the driver is a run, also of two at the same time.
 
     Example:
         LoadDriver(
@@ -58,9 +60,9 @@ class LoadDriver(Construct):
         construct_id: Unique in `scope`.
         target: What is started.
         profile: When, and how many.
-        max_dollars: The most that a run may cost by `consumption`.
-        ends_at: From then on nothing is started, neither the driver (it fails with EndTimeInThePast) nor by it.
-            Omitted: no such time.
+        max_dollars: The most that a run may cost by `consumption`, retries included, at the price of us-east-1.
+        ends_at: From then on neither the driver (it fails with EndTimeInThePast) nor a row of it is started; a call
+            that is being tried again by then may still get through. Omitted: no such time.
 
     Raises:
         ValueError: for another kind of target or profile, a load over `max_dollars`, and an `ends_at` that is in the
@@ -90,7 +92,12 @@ class LoadDriver(Construct):
         check_kind(self, "profile", profile, LoadProfile, fix="Use such as LoadProfile.ramp_and_hold(…).")
         self._target = target
         self._ends = None if ends_at is None else self._checked_end(ends_at)
-        self._consumption = consumption(profile, target.execution_load, first_states=1 if self._ends is None else 2)
+        self._consumption = consumption(
+            profile,
+            target.execution_load,
+            first_states=1 if self._ends is None else 2,
+            retries_per_start=_RETRIES_PER_START,
+        )
         self._check_dollars(max_dollars)
         self._state_machine = load_state_machine(
             self,
@@ -134,7 +141,12 @@ class LoadDriver(Construct):
                 allowed="a time to come",
                 fix="Choose a later one, or destroy the stack: the load test is over.",
             )
-        return ends_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            return ends_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        except OverflowError:
+            raise usage_error(
+                self, "ends_at", ends_at.isoformat(), allowed="a time up to the year 9999 in UTC", fix="Leave it out."
+            ) from None
 
     def _check_dollars(self, most: float) -> None:
         number = isinstance(most, int | float) and not isinstance(most, bool)
@@ -142,11 +154,12 @@ class LoadDriver(Construct):
             raise usage_error(
                 self, "max_dollars", most, allowed="a number over 0", fix="It is the most that a run may cost."
             )
-        if self._consumption.dollars > most:
+        if self._consumption.most_dollars > most:
             raise usage_error(
                 self,
                 "profile",
-                f"one of {self._consumption.transitions:,} transitions for ${self._consumption.dollars:,}",
+                f"one of {self._consumption.transitions:,} transitions and up to {self._consumption.retries:,} retries "
+                f"for ${self._consumption.most_dollars:,}",
                 allowed=f"up to max_dollars, ${most:,.2f}",
                 fix="Start fewer, or smaller, executions for a shorter time, or raise max_dollars.",
             )

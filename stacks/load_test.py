@@ -4,6 +4,7 @@ Nothing runs until somebody starts a driver's execution: the outputs have the co
 it will consume. The account that the load is meant for is named by the deployer, and is the only one it deploys to.
 """
 
+import math
 from fractions import Fraction
 from typing import cast
 
@@ -11,6 +12,7 @@ from aws_cdk import Acknowledgment, CfnElement, CfnOutput, Duration, Environment
 from constructs import Construct
 
 from constructs_lib._checks import usage_error
+from constructs_lib._load_targets import MAX_HOLD_SECONDS
 from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
 from stacks.settings import LoadTestSetting
 
@@ -49,16 +51,24 @@ class LoadTestStack(Stack):
                 allowed="1 or more where transitions_per_second is 0",
                 fix="Ask for one of the two, or for no load test.",
             )
+        if not 1 <= settings.ramp_seconds + settings.hold_seconds <= MAX_HOLD_SECONDS:
+            raise usage_error(
+                self,
+                "hold_seconds",
+                settings.hold_seconds,
+                allowed=f"1 to {MAX_HOLD_SECONDS:,} with the {settings.ramp_seconds:,} of ramp_seconds together",
+                fix="A load test lasts a day at most.",
+            )
 
     def _check_dollars(self) -> None:
         drivers = [driver for driver in (self.transition_driver, self.map_run_driver) if driver is not None]
-        dollars = sum(driver.consumption.dollars for driver in drivers)
+        dollars = sum(driver.consumption.most_dollars for driver in drivers)
         if dollars > self.settings.max_dollars:
             raise usage_error(
                 self,
                 "max_dollars",
                 self.settings.max_dollars,
-                allowed=f"${dollars:,g} or more, what both drivers cost together",
+                allowed=f"{math.ceil(dollars * 100) / 100:,.2f} or more, what both drivers can cost together",
                 fix="Ask for less load, or for a shorter one, or raise max_dollars.",
             )
 

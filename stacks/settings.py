@@ -75,9 +75,9 @@ _WORKFLOWS = (
     "letters, digits, spaces, _ and -"
 )
 _LOAD_TEST = (
-    '{"account": "111111111111"} with the 12 digits of your own account, as text, and any of transitions_per_second, '
-    "transitions_per_execution, map_runs, ramp_seconds, hold_seconds (whole numbers), max_dollars, and ends_at "
-    "(2027-01-31T12:00:00Z)"
+    '{"account": "111111111111"} with the 12 digits of your own account, as text, and any of transitions_per_second '
+    "(a whole number up to 1,000,000), transitions_per_execution (1 to 10,000), map_runs (up to 10,000), ramp_seconds "
+    "and hold_seconds (up to 86,400), max_dollars (over 0), and ends_at (with its time zone, 2027-01-31T12:00:00Z)"
 )
 
 

@@ -193,7 +193,7 @@ def test_should_let_no_row_wait_beyond_the_end(assembly: dict[str, JsonObject], 
 
 def test_should_state_what_it_consumes_in_an_output(assembly: dict[str, JsonObject]) -> None:
     (output,) = (o for name, o in assembly["Drive"]["Outputs"].items() if "Consumption" in name)
-    assert output["Value"].startswith("52 executions in 60 seconds; 582 state transitions (up to ")
+    assert output["Value"].startswith("52 executions in 60 seconds; 582 state transitions (")
     assert output["Description"] == "What a run of Drive/Driver consumes; the ceiling is $0.50."
 
 
@@ -238,13 +238,17 @@ def drive(**arguments: Any) -> Callable[[Stack], object]:
             drive(ends_at=datetime(2999, 1, 1)),  # noqa: DTZ001 - it is what is refused
             "ends_at is '2999-01-01T00:00:00'; allowed: a time with its time zone. Add it: ",
         ),
+        (
+            drive(ends_at=datetime(9999, 12, 31, 23, 30, tzinfo=timezone(timedelta(hours=-1)))),
+            "ends_at is '9999-12-31T23:30:00-01:00'; allowed: a time up to the year 9999 in UTC. ",
+        ),
         (drive(ends_at="2999-01-01"), "ends_at is '2999-01-01'; allowed: datetime. "),
         (drive(max_dollars=0), "max_dollars is 0; allowed: a number over 0. "),
         (drive(max_dollars=True), "max_dollars is True; allowed: a number over 0. "),
         (drive(max_dollars=float("inf")), "max_dollars is inf; allowed: a number over 0. "),
         (
             drive(profile=LoadProfile(((0, 40),))),
-            "profile is 'one of 400,044 transitions for $10.0011'; allowed: up to max_dollars, $10.00. Start fewer, ",
+            "profile is 'one of 400,044 transitions and up to 600 retries for $10.0161'; allowed: up to max_dollars, $10.",
         ),
     ],
     ids=lambda value: value.partition(";")[0] if isinstance(value, str) else "",

@@ -174,11 +174,19 @@ def test_should_tell_both_drivers_when_it_ends() -> None:
         ),
         # Each of the two is under it.
         (
-            {"transitions_per_second": 2, "map_runs": 40, "max_dollars": 0.01},
-            "max_dollars is 0.01; allowed: $0.01385 or more, what both drivers cost together. ",
+            {"transitions_per_second": 2, "map_runs": 40, "max_dollars": 0.025},
+            "max_dollars is 0.025; allowed: 0.03 or more, what both drivers can cost together. ",
+        ),
+        (
+            {"ramp_seconds": 0, "hold_seconds": 0},
+            "hold_seconds is 0; allowed: 1 to 86,400 with the 0 of ramp_seconds together. ",
+        ),
+        (
+            {"hold_seconds": 86_341},
+            "hold_seconds is 86341; allowed: 1 to 86,400 with the 60 of ramp_seconds together. ",
         ),
     ],
-    ids=["account", "nothing", "dollars"],
+    ids=["account", "nothing", "dollars", "no time", "over a day"],
 )
 def test_should_refuse_in_one_line(changed: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=f"^LoadTest: {re.escape(told)}") as refused:
