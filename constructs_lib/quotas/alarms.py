@@ -6,14 +6,16 @@ that account's metrics to be shared with this one (`observability`), in the same
 """
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
-from aws_cdk import Stack
+from aws_cdk import CfnElement, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from constructs_lib._checks import is_token, usage_error
+from constructs_lib._workflow_identity import differ
 from constructs_lib.quotas._metrics import cdk_expression, cdk_metric
 from constructs_lib.quotas.catalogue import QUOTAS, WINDOW_MINUTES, AlarmRule, Metric, Quota, Severity
 from constructs_lib.quotas.watched import WatchedWorkflow, check_watched
@@ -21,9 +23,13 @@ from constructs_lib.quotas.watched import WatchedWorkflow, check_watched
 RUNBOOK = "docs/runbook-quotas.md"
 """Has a section for each quota's `runbook_section`."""
 
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html: 100 alarms, and a rule of
-# 10,240 characters, of which an ARN with an account, a stack's name and a construct's id may take 150.
-_MAX_CHILDREN = 60
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html: a rule of ARNs is too
+# long before it has the 100 alarms that it may have. What CloudFormation makes the alarms' names of is inferred.
+_MAX_RULE = 10_240
+_MAX_STACK_NAME = 128
+_MAX_ALARM_NAME = 255
+_ALARM_IN_RULE = 'ALARM("arn:aws-us-gov:cloudwatch:us-gov-west-1:111111111111:alarm:") OR '
+_RANDOM = "-ABCDEFGHIJKLM"
 
 
 class QuotaAlarms(Construct):
@@ -49,7 +55,8 @@ class QuotaAlarms(Construct):
         workflows: State machines whose own throttled states raise alarms. Omitted: none.
 
     Raises:
-        ValueError: for a `topic` that is none, nothing to watch, two of one key, or a state machine of another Region.
+        ValueError: for a `topic` that is none, nothing to watch, two of one key, a topic or a state machine of another
+            Region, or more than a composite alarm can have.
 
     """
 
@@ -67,19 +74,9 @@ class QuotaAlarms(Construct):
         if not hasattr(topic, "topic_arn"):
             raise usage_error(self, "topic", topic, allowed="a topic", fix="Use AlarmTopic(…).topic.")
         check_watched(self, quotas, workflows)
-        self._check_regions(workflows)
+        self._check_regions(topic, workflows)
         self._quotas, self._workflows = tuple(quotas), tuple(workflows)
         self._alarms = tuple(self._make_alarms())
-        for severity in Severity:
-            count = sum(rule.severity is severity for rule, _ in self._alarms)
-            if count > _MAX_CHILDREN:
-                raise usage_error(
-                    self,
-                    "quotas",
-                    f"{count} {severity.value.lower()} alarms",
-                    allowed=f"at most {_MAX_CHILDREN}, which a composite alarm can have",
-                    fix="Make a second QuotaAlarms for some of the workflows.",
-                )
         delaying = [alarm for rule, alarm in self._alarms if rule.delays]
         self._delayed = (
             self._composite("Delayed", "Executions are being delayed: they wait, and don't fail.", delaying)
@@ -130,10 +127,18 @@ class QuotaAlarms(Construct):
         """In alarm while a critical alarm is."""
         return self._critical
 
-    def _check_regions(self, workflows: Sequence[WatchedWorkflow]) -> None:
+    def _check_regions(self, topic: sns.ITopic, workflows: Sequence[WatchedWorkflow]) -> None:
         region = Stack.of(self).region
+        if differ(topic.env.region, region):
+            raise usage_error(
+                self,
+                "topic",
+                f"a topic of Region {topic.env.region}",
+                allowed=f"one of the stack's own Region, {region} (an alarm publishes to no other)",
+                fix="Make an AlarmTopic in this stack.",
+            )
         for workflow in workflows:
-            if workflow.region is not None and not is_token(region) and workflow.region != region:
+            if differ(workflow.region, region):
                 raise usage_error(
                     self,
                     "workflows",
@@ -172,6 +177,15 @@ class QuotaAlarms(Construct):
     def _composite(
         self, construct_id: str, description: str, alarms: Sequence[cloudwatch.Alarm]
     ) -> cloudwatch.CompositeAlarm:
+        length = sum(map(_length_in_rule, alarms))
+        if length > _MAX_RULE:
+            raise usage_error(
+                self,
+                "quotas",
+                f"{len(alarms)} alarms in the composite alarm {construct_id}, a rule of {length:,} characters",
+                allowed=f"up to {_MAX_RULE:,}, with the stack's name in each alarm's",
+                fix="Make a second QuotaAlarms for some of them, or give the stack a shorter name.",
+            )
         return cloudwatch.CompositeAlarm(
             self,
             construct_id,
@@ -180,3 +194,11 @@ class QuotaAlarms(Construct):
                 *(cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM) for alarm in alarms)
             ),
         )
+
+
+def _length_in_rule(alarm: cloudwatch.Alarm) -> int:
+    """How many characters of a rule the alarm may take: CloudFormation makes its name at deployment."""
+    stack = Stack.of(alarm)
+    stack_name = _MAX_STACK_NAME if is_token(stack.stack_name) else len(stack.stack_name)
+    logical_id = stack.get_logical_id(cast("CfnElement", alarm.node.default_child))
+    return len(_ALARM_IN_RULE) + min(_MAX_ALARM_NAME, stack_name + len(f"-{logical_id}{_RANDOM}"))

@@ -96,11 +96,12 @@ class Quota:
     `documented` and `documented_large` are what other Regions and `LARGE_REGIONS` get; None is undocumented.
 
     `meaning` and `action` are a sentence each, for whoever is called at night; `runbook_section` is an anchor of
-    docs/runbook-quotas.md. The percentages are of `limit`; change
-    them by `dataclasses.replace(quota, warning_percent=70)`.
+    docs/runbook-quotas.md. The percentages are of `limit`; change them by
+    `dataclasses.replace(quota, warning_percent=70)`.
 
     Raises:
-        ValueError: for a percentage that is none, or a warning that comes after its critical alarm.
+        ValueError: for a percentage that is none, a warning that comes after its critical alarm, or nothing to alarm
+            on.
 
     """
 
@@ -135,6 +136,11 @@ class Quota:
             raise ValueError(
                 f"{self.key}: warning_percent is {self.warning_percent:g}; allowed: at most critical_percent, "
                 f"{self.critical_percent:g}. Lower warning_percent, or raise critical_percent."
+            )
+        if not self.alarms:
+            raise ValueError(
+                f"{self.key}: throttled is None; allowed: at least one of throttled, backlog, and used with limit. "
+                "Without one there is nothing to alarm on."
             )
 
     @property

@@ -11,6 +11,8 @@ from constructs import Construct
 from constructs_lib._checks import is_list, is_token, usage_error
 from constructs_lib.quotas.catalogue import Quota, execution_throttles
 
+_STATE_MACHINE_ARN = r"arn:[^:]+:states:[^:]+:[0-9]{12}:stateMachine:[^:/]+"
+
 WORKFLOW_NAME = r"[A-Za-z0-9][A-Za-z0-9 _-]{0,39}"
 """What a watched workflow can be called: its alarms' ids begin with it."""
 
@@ -26,7 +28,8 @@ class WatchedWorkflow:
     the children of a map report under them. Omitted: its children aren't shown.
 
     Raises:
-        ValueError: for a name that can't be part of a construct's id, or a label that is none.
+        ValueError: for a name that can't be part of a construct's id, a version, an alias or a map in the place of a
+            state machine, or a label that is none.
 
     """
 
@@ -51,6 +54,15 @@ class WatchedWorkflow:
                 self.state_machine,
                 allowed="a state machine",
                 fix="Use sfn.StateMachine, or one of its from_ methods.",
+            )
+        arn = self.state_machine.state_machine_arn
+        if not is_token(arn) and not re.fullmatch(_STATE_MACHINE_ARN, arn):
+            raise usage_error(
+                "WatchedWorkflow",
+                "state_machine",
+                arn,
+                allowed="a state machine whose ARN ends with its name",
+                fix="Leave out a version or an alias; a map's children are shown by map_labels.",
             )
         labels = self.map_labels
         if not is_list(labels) or not all(

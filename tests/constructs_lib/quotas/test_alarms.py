@@ -1,4 +1,4 @@
-"""The alarms as they are synthesized; when they go off is in test_alarm_scenarios.py."""
+"""The alarms as they are synthesized; when they go off is in tests/stacks/test_quota_scenarios.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws_cdk import Environment, Stack
+from aws_cdk import Environment, NestedStack, Stack
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 
@@ -202,8 +202,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"quotas": [MAP_RUNS, MAP_RUNS]}, "quotas is ['MapRuns']; allowed: each key once. "),
     ({"workflows": ["Orders"]}, "workflows is ['Orders']; allowed: a list of WatchedWorkflow. "),
     (
-        {"quotas": [lambda_concurrency(f"f{i}", key=f"F{i}") for i in range(61)]},
-        "quotas is '61 warning alarms'; allowed: at most 60, which a composite alarm can have. ",
+        {"quotas": [lambda_concurrency(f"f{i}", key=f"F{i}") for i in range(90)]},
+        "quotas is '90 alarms in the composite alarm Warning, a rule of 11,240 characters'; allowed: up to 10,240, ",
     ),
 ]
 
@@ -218,8 +218,33 @@ def test_should_refuse_in_one_line(changed: dict[str, Any], message: str) -> Non
 
 def test_should_refuse_a_state_machine_of_another_region() -> None:
     stack = make_stack(region="eu-west-1")
+    topic = sns.Topic(stack, "Topic")
     with pytest.raises(ValueError, match=r"workflows is 'Orders of Region us-east-1'; allowed: .* Region, eu-west-1"):
-        QuotaAlarms(stack, "Alarms", topic=topic_of(stack), workflows=[watched(stack, "Orders", OWN)])
+        QuotaAlarms(stack, "Alarms", topic=topic, workflows=[watched(stack, "Orders", OWN)])
+
+
+def test_should_refuse_a_topic_of_another_region() -> None:
+    stack = make_stack(region="eu-west-1")
+    with pytest.raises(ValueError, match=r"topic is 'a topic of Region us-east-1'; allowed: .* Region, eu-west-1"):
+        QuotaAlarms(stack, "Alarms", topic=topic_of(stack), quotas=[MAP_RUNS])
+
+
+def test_should_have_no_longer_rule_than_cloudwatch_takes() -> None:
+    """With the alarms' real names, which have the stack's in them and are made up by CloudFormation."""
+    stack = Stack(make_app(), "S" * 128, env=Environment(account="111111111111", region="us-gov-west-1"))
+    fitting = [lambda_concurrency("f", key=f"F{number}") for number in range(41)]
+    QuotaAlarms(stack, "Alarms", topic=sns.Topic(stack, "Topic"), quotas=fitting)
+    rule = shown(composite(template_of(stack), "Warning")["AlarmRule"])
+    arn = f"arn:aws-us-gov:cloudwatch:us-gov-west-1:111111111111:alarm:{stack.stack_name}-"
+    assert 10_000 < len(re.sub(r"\$\{(\w+)\.Arn\}", lambda match: f"{arn}{match[1]}-{'X' * 13}", rule)) <= 10_240
+
+
+def test_should_take_the_longest_name_for_one_that_is_not_known() -> None:
+    parent = make_stack()
+    nested = NestedStack(parent, "Nested")
+    quotas = [lambda_concurrency("f", key=f"F{number}") for number in range(42)]
+    with pytest.raises(ValueError, match=r"42 alarms in the composite alarm Warning, a rule of 10,\d+ characters"):
+        QuotaAlarms(nested, "Alarms", topic=topic_of(parent), quotas=quotas)
 
 
 def test_should_refuse_two_workflows_whose_alarms_would_have_one_name() -> None:
@@ -244,3 +269,13 @@ def test_should_refuse_a_workflow_in_one_line(changed: dict[str, Any], message: 
     stack = make_stack()
     with pytest.raises(ValueError, match=re.escape(message)):
         replace(watched(stack, "Orders", OWN), **changed)
+
+
+@pytest.mark.parametrize(
+    "arn", [f"{OWN}:PROD", f"{OWN}:3", f"{OWN}/EachOrder", OWN.replace("stateMachine", "activity")]
+)
+def test_should_refuse_what_no_metric_of_a_state_machine_is_under(arn: str) -> None:
+    with pytest.raises(
+        ValueError, match=re.escape(f"state_machine is '{arn}'; allowed: a state machine whose ARN ends")
+    ):
+        watched(make_stack(), "Orders", arn)

@@ -138,6 +138,11 @@ def test_should_refuse_wrong_percentages(changes: dict[str, Any], message: str) 
     assert "\n" not in str(raised.value)
 
 
+def test_should_refuse_what_nothing_can_alarm_on() -> None:
+    with pytest.raises(ValueError, match=r"^OpenExecutions: throttled is None; allowed: at least one of [^\n]+$"):
+        replace(OPEN_EXECUTIONS, limit=None)
+
+
 def test_should_take_the_same_percentage_for_both() -> None:
     assert [
         rule.threshold
