@@ -108,12 +108,13 @@ class QuotaDashboard(Construct):
     def _check_place(self, alarms: QuotaAlarms) -> None:
         theirs, ours = Stack.of(alarms), Stack.of(self)
         for place, wanted in ((theirs.account, ours.account), (theirs.region, ours.region)):
-            if not is_token(place) and not is_token(wanted) and place != wanted:
+            # What one stack knows and the other doesn't, CDK takes for different, too.
+            if place != wanted:
                 raise usage_error(
                     self,
                     "alarms",
-                    f"alarms of {place}",
-                    allowed=f"those of the stack's own account and Region, {wanted}",
+                    "alarms of a stack without an env" if is_token(place) else f"alarms of {place}",
+                    allowed="those of a stack of the same account and Region",
                     fix="Make the dashboard in the alarms' stack, or leave out `alarms` and give `sources`.",
                 )
 
@@ -176,10 +177,11 @@ class QuotaDashboard(Construct):
         Only a monitoring account may say it:
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
         """
-        if all(each.account is None for each in self._sources):
+        own = Stack.of(self).account
+        if all(self._place(each)[0] == own for each in self._sources):
             return ""
-        account = "LOCAL" if source.account is None else source.account
-        return f' :aws.AccountId="{account}"'
+        account, _ = self._place(source)
+        return f' :aws.AccountId="{"LOCAL" if account == own else account}"'
 
 
 _OWN = MetricSource(label="This account and Region")

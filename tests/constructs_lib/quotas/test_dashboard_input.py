@@ -84,9 +84,13 @@ def test_should_refuse_what_the_alarms_have_already(bad_stack: Stack, bad_alarms
 def test_should_refuse_alarms_of_another_region(bad_alarms: QuotaAlarms) -> None:
     elsewhere = Stack(make_app(), "Stack", env=Environment(account=ACCOUNT, region="us-east-1"))
     message = refusal(elsewhere, alarms=bad_alarms)
-    assert message.startswith(
-        "alarms is 'alarms of eu-central-1'; allowed: those of the stack's own account and Region"
-    )
+    assert message.startswith("alarms is 'alarms of eu-central-1'; allowed: those of a stack of the same account and")
+
+
+def test_should_refuse_alarms_whose_place_is_not_known(bad_stack: Stack) -> None:
+    elsewhere = Stack(bad_stack.node.root, "Anywhere")  # type: ignore[arg-type]
+    alarms = QuotaAlarms(elsewhere, "Alarms", topic=sns.Topic(elsewhere, "Topic"), quotas=[STATE_TRANSITIONS])
+    assert refusal(bad_stack, alarms=alarms).startswith("alarms is 'alarms of a stack without an env'; allowed: ")
 
 
 @pytest.mark.parametrize(

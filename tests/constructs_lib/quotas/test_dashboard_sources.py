@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import Stack, Token
+from aws_cdk import Environment, Stack, Token
 
 from constructs_lib.quotas.catalogue import API_CALLS, MAP_RUNS, OPEN_EXECUTIONS
 from constructs_lib.quotas.dashboard import QuotaDashboard
@@ -81,6 +81,13 @@ def test_should_search_one_account_without_naming_it(bodies: dict[str, JsonObjec
         if "SEARCH" in (line.expression or "")
     ]
     assert regions == ["eu-west-1"] * 3 + ["us-east-2"] * 3
+
+
+def test_should_search_no_account_where_there_is_only_its_own() -> None:
+    stack = Stack(make_app(), "Stack", env=Environment(account=OTHER, region=REGION))
+    sources = [MetricSource(label=region, account=OTHER, region=region) for region in (REGION, "eu-west-1")]
+    QuotaDashboard(stack, "Dashboard", quotas=[MAP_RUNS], sources=sources)
+    assert "AccountId" not in str(only(template_of(stack), "AWS::CloudWatch::Dashboard")).replace("accountId", "")
 
 
 def test_should_take_a_source_that_is_known_at_deployment() -> None:
