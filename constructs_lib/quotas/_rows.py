@@ -1,7 +1,7 @@
 """What the dashboard's rows show, each made of the catalogue's records and of where its metrics come from.
 
 Inferred, and for AWS to confirm: SUM and MAX of several series pass over one that was never reported, such as that of
-a call nobody makes.
+a call nobody makes; and FILL gives the newest minute a 0 until its points have come, as AWS says of alarms.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
 
@@ -86,7 +86,7 @@ def now_row(title: str, quotas: Sequence[Quota], place: Place, *, alarms: QuotaA
         quota.throttled for quota in quotas if quota.throttled is not None and quota.throttled.namespace == STATES
     ]
     if throttled:
-        total = _total(throttled, place, "In the last minute", THROTTLED)
+        total = _total(throttled, place, "In the newest minute", THROTTLED)
         widgets.append(number("Throttled events", total, region=place.region))
     limited = [quota for quota in quotas if quota.utilisation is not None]
     if limited:
@@ -102,9 +102,10 @@ def now_row(title: str, quotas: Sequence[Quota], place: Place, *, alarms: QuotaA
     return row(
         text(
             title,
-            meaning="Delayed executions wait and don't fail: a backlog or throttled events say so. The utilisation, in "
-            "percent of the fullest quota, says that it may come to that. No number (--) means that nothing was "
-            "reported." + (" The alarms are in the source's own account and Region." if elsewhere else ""),
+            meaning="Delayed executions wait and don't fail: a backlog or throttled events say so. The utilisation of "
+            "the fullest quota says that it may come to that. The newest minute may read 0 until its points have come: "
+            "see the line. -- is no data."
+            + (" The alarms are in the source's own account and Region." if elsewhere else ""),
             action="Find the quota's row below, and in the row “Who” whose executions they are.",
             links=f"{_METRICS_PAGE} · {_QUOTAS_PAGE}",
         ),
