@@ -41,7 +41,7 @@ class QuotasStack(Stack):
                 WatchedWorkflow(
                     name=workflow.name,
                     state_machine=sfn.StateMachine.from_state_machine_arn(
-                        self, workflow.name, workflow.state_machine_arn
+                        self, f"Workflow {workflow.name}", workflow.state_machine_arn
                     ),
                     map_labels=workflow.map_labels,
                 )

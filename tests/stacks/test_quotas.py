@@ -18,7 +18,7 @@ from tests.metric_names import (
     uses_in_dashboard,
 )
 from tests.stacks.iam_statements import WITH_STATEMENTS, WITHOUT_STATEMENTS, alarm_topic, every_statement
-from tests.stacks.quotas_app import ACCOUNT, REGION, WATCHED, synthesize
+from tests.stacks.quotas_app import ACCOUNT, ORDERS, REGION, WATCHED, synthesize
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
@@ -109,10 +109,19 @@ def test_should_show_each_quota_that_has_alarms_and_the_reverse(watched: JsonObj
     assert {use.name for use in quotas} == {"ConcurrentExecutions"}
 
 
-def test_should_have_the_settings_percentages() -> None:
-    assembly, _ = synthesize({"quota_warning_percent": 50, "quota_critical_percent": "75"})
-    found = resources(template_in(assembly), ALARM).values()
-    assert {alarm["Threshold"] for alarm in found} == {1, 50, 75}
+def test_should_take_any_percentage_and_any_title() -> None:
+    """The titles are names of the stack's own parts, too."""
+    titles = ("Alarms", "AlarmTopic", "Dashboard", "DashboardUrl", "AlarmTopicArn")
+    assembly, _ = synthesize(
+        {
+            "quota_warning_percent": 50,
+            "quota_critical_percent": "75",
+            "watched_workflows": dict.fromkeys(titles, ORDERS),
+        }
+    )
+    found = resources(template_in(assembly), ALARM)
+    assert {alarm["Threshold"] for alarm in found.values()} == {1, 50, 75}
+    assert {f"Alarms{title}ThrottledWarning" for title in titles} <= {logical_id[:-8] for logical_id in found}
 
 
 def test_should_watch_what_it_is_told_to(watched: JsonObject) -> None:
