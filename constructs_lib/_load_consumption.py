@@ -117,10 +117,10 @@ class Consumption:
         return (
             f"{_counted(self.starts, 'execution')} in {_counted(self.duration_seconds, 'second')}; "
             f"{_counted(self.transitions, 'state transition')} "
-            f"({self.peak_transitions_per_second:,} a second at the peak), {self.driver_transitions:,} of them the driver's own; at most {_counted(self.map_runs, 'open map run')}, "
-            f"the driver's own included, and {_counted(self.open_executions, 'open execution')}; "
-            f"{_money(self.dollars)} (with every possible retry {_money(self.most_dollars)}) at "
-            f"${DOLLARS_PER_MILLION_TRANSITIONS} a million transitions"
+            f"({self.peak_transitions_per_second:,} a second at the peak), {self.driver_transitions:,} of them the "
+            f"driver's own; at most {_counted(self.map_runs, 'open map run')}, the driver's own included, "
+            f"and {_counted(self.open_executions, 'open execution')}; {_money(self.dollars)} "
+            f"(with every possible retry {_money(self.most_dollars)}) at ${DOLLARS_PER_MILLION_TRANSITIONS} a million transitions"
         )
 
 

@@ -248,7 +248,7 @@ def drive(**arguments: Any) -> Callable[[Stack], object]:
         (drive(max_dollars=float("inf")), "max_dollars is inf; allowed: a number over 0. "),
         (
             drive(profile=LoadProfile(((0, 40),))),
-            "profile is 'one of 400,044 transitions and up to 600 retries for $10.0161'; allowed: up to max_dollars, $10.",
+            "profile is 'one of 400,044 transitions and up to 600 retries for $10.0161'; allowed: up to max_d",
         ),
     ],
     ids=lambda value: value.partition(";")[0] if isinstance(value, str) else "",

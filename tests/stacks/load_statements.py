@@ -5,50 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from tests.stacks.iam_statements import EXERCISED, Statement
+from tests.stacks.iam_statements import DOCS, EXERCISED, Statement, arn, machine_role
 
 ACCOUNT = "111111111111"
 
-_DOCS = "https://docs.aws.amazon.com"
-_MACHINE_ROLE = f"{_DOCS}/step-functions/latest/dg/procedure-create-iam-role.html"
-_MACHINE_LOGS = f"{_DOCS}/step-functions/latest/dg/cw-logs.html"
-_MAP = f"{_DOCS}/step-functions/latest/dg/iam-policies-eg-dist-map.html"
-
-_STATES = f"arn:${{AWS::Partition}}:states:${{AWS::Region}}:{ACCOUNT}"
+_MAP = f"{DOCS}/step-functions/latest/dg/iam-policies-eg-dist-map.html"
 _RULE = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
 _LOOK_AND_STOP = ("states:DescribeExecution", "states:StopExecution")
 
 
 def _executions(construct: str, label: str = "") -> tuple[str, ...]:
-    return (f"{_STATES}:execution:${{6 of ${{{construct}StateMachine}} by :}}{label}:*",)
-
-
-def _machine(construct: str) -> dict[Statement, str]:
-    """The role of a state machine that is logged."""
-    role = f"{construct}StateMachineRole"
-    return {
-        Statement(
-            role,
-            ("sts:AssumeRole",),
-            (),
-            "states.amazonaws.com",
-            (f"ArnLike aws:SourceArn {_STATES}:stateMachine:*", f"StringEquals aws:SourceAccount {ACCOUNT}"),
-        ): _MACHINE_ROLE,
-        Statement(
-            role,
-            (
-                "logs:CreateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:DescribeLogGroups",
-                "logs:DescribeResourcePolicies",
-                "logs:GetLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:UpdateLogDelivery",
-            ),
-            ("*",),
-        ): _MACHINE_LOGS,
-    }
+    return (arn("states", ACCOUNT, f"execution:${{6 of ${{{construct}StateMachine}} by :}}{label}:*"),)
 
 
 def _map_run(construct: str, label: str) -> dict[Statement, str]:
@@ -66,7 +33,7 @@ def _driver(construct: str, target: str) -> dict[Statement, str]:
     role = f"{construct}StateMachineRole"
     profile = f"cdk-hnb659fds-assets-{ACCOUNT}-${{AWS::Region}}/<profile>.csv"
     return {
-        **_machine(construct),
+        **machine_role(role, ACCOUNT),
         **_map_run(construct, "Rows"),
         Statement(role, ("s3:GetObject",), (f"arn:${{AWS::Partition}}:s3:::{profile}",)): EXERCISED,
         Statement(role, ("states:StartExecution",), (f"${{{target}StateMachine}}",)): EXERCISED,
@@ -74,15 +41,15 @@ def _driver(construct: str, target: str) -> dict[Statement, str]:
         Statement(
             role,
             ("events:DescribeRule", "events:PutRule", "events:PutTargets"),
-            (f"arn:${{AWS::Partition}}:events:${{AWS::Region}}:{ACCOUNT}:rule/{_RULE}",),
+            (arn("events", ACCOUNT, f"rule/{_RULE}"),),
         ): EXERCISED,
     }
 
 
 STATEMENTS: dict[Statement, str] = {
-    **_machine("Transitions"),
+    **machine_role("TransitionsStateMachineRole", ACCOUNT),
     **_driver("TransitionDriver", "Transitions"),
-    **_machine("MapRuns"),
+    **machine_role("MapRunsStateMachineRole", ACCOUNT),
     **_map_run("MapRuns", "HoldOpen"),
     **_driver("MapRunDriver", "MapRuns"),
 }
