@@ -120,7 +120,8 @@ class Consumption:
             f"({self.peak_transitions_per_second:,} a second at the peak), {self.driver_transitions:,} of them the "
             f"driver's own; at most {_counted(self.map_runs, 'open map run')}, the driver's own included, "
             f"and {_counted(self.open_executions, 'open execution')}; {_money(self.dollars)} "
-            f"(with every possible retry {_money(self.most_dollars)}) at ${DOLLARS_PER_MILLION_TRANSITIONS} a million transitions"
+            f"(with every possible retry {_money(self.most_dollars)}) at ${DOLLARS_PER_MILLION_TRANSITIONS} a million "
+            "transitions"
         )
 
 
