@@ -48,6 +48,7 @@ SETTING = LoadTestSetting(
 )
 TARGETS = {"TransitionDriver": "Transitions", "MapRunDriver": "MapRuns"}
 NEEDED = sorted(statement for statement, proof in STATEMENTS.items() if proof == EXERCISED)
+STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 ENDS_AT = datetime.now(tz=UTC).replace(microsecond=0) + timedelta(days=1)
 
 
@@ -57,16 +58,11 @@ class Generators(Stack):
     def __init__(self, app: App) -> None:
         super().__init__(app, STACK, env=Environment(account=DEFAULT_ACCOUNT, region=DEFAULT_REGION))
         enter = {number: StateTransitionLoad(self, f"Enter{number}", transitions=number) for number in TRANSITIONS}
-        hold = {
-            "HoldForTwoSeconds": OpenMapRunLoad(self, "HoldForTwoSeconds", hold=Duration.seconds(2)),
-            "HoldForAnHour": OpenMapRunLoad(self, "HoldForAnHour", hold=Duration.hours(1)),
-        }
-        profile = LoadProfile(((0, 2), (1, 3)))
+        hold = OpenMapRunLoad(self, "HoldForAnHour", hold=Duration.hours(1))
         drivers = {
             # More than 40 at once: a row that is split.
-            "Transitions": LoadDriver(self, "Transitions", target=enter[23], profile=LoadProfile(((0, 3), (1, 42)))),
-            "MapRuns": LoadDriver(self, "MapRuns", target=hold["HoldForTwoSeconds"], profile=profile),
-            "ForAnHour": LoadDriver(self, "ForAnHour", target=hold["HoldForAnHour"], profile=profile),
+            "Transitions": LoadDriver(self, "Transitions", target=enter[23], profile=LoadProfile(((0, 3), (0, 42)))),
+            "ForAnHour": LoadDriver(self, "ForAnHour", target=hold, profile=LoadProfile(((0, 2), (1, 3)))),
             "Ending": LoadDriver(
                 self,
                 "Ending",
@@ -76,7 +72,7 @@ class Generators(Stack):
             ),
         }
         self.consumption = {name: driver.consumption for name, driver in drivers.items()}
-        loads = {f"Enter{number}": load for number, load in enter.items()} | hold
+        loads = {f"Enter{number}": load for number, load in enter.items()} | {"HoldForAnHour": hold}
         for name, construct in (*loads.items(), *((f"Drive{name}", driver) for name, driver in drivers.items())):
             CfnOutput(self, f"Arn{name}", value=construct.state_machine.state_machine_arn)
 
@@ -92,6 +88,7 @@ class Load:
     machines: Mapping[str, str]
     """Of the stack LoadTest, by construct."""
     stated: Mapping[str, Consumption]
+    """By driver; those of the stack LoadTest included."""
 
     def start(self, name: str) -> RunningExecution:
         return self.start_arn(self.outputs[f"Arn{name}"])
@@ -100,21 +97,23 @@ class Load:
         started = self.client.start_execution(stateMachineArn=arn, input='{"any": "input"}')
         return RunningExecution(started["executionArn"], self.client)
 
-    def started_by(self, driver: str, target: str) -> list[RunningExecution]:
-        """The executions of `target` that an execution of a driver has started, by what they say in their input."""
-        arns = [
-            execution["executionArn"]
-            for page in self.client.get_paginator("list_executions").paginate(
-                stateMachineArn=self.outputs[f"Arn{target}"]
-            )
-            for execution in page["executions"]
-        ]
-        machine = self.outputs[f"ArnDrive{driver}"].rpartition(":")[2]
+    def started_by(self, driver: RunningExecution, target_arn: str) -> list[RunningExecution]:
+        """The executions of a target that an execution of a driver has started, by what they say in their input."""
+        rows = {
+            arn
+            for run in self.client.list_map_runs(executionArn=driver.execution_arn)["mapRuns"]
+            for arn in self.executions(mapRunArn=run["mapRunArn"])
+        }
         return [
             RunningExecution(arn, self.client)
-            for arn in arns
-            if f":execution:{machine}/Rows:" in self.client.describe_execution(executionArn=arn)["input"]
+            for arn in self.executions(stateMachineArn=target_arn)
+            if json.loads(self.client.describe_execution(executionArn=arn)["input"]).get(STARTED_BY) in rows
         ]
+
+    def executions(self, **filters: str) -> list[str]:
+        """The ARNs that ListExecutions gives."""
+        pages = self.client.get_paginator("list_executions").paginate(**filters)
+        return [one["executionArn"] for page in pages for one in page["executions"]]
 
     @contextmanager
     def without(self, statement: Statement) -> Iterator[None]:
@@ -150,7 +149,13 @@ def load(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFact
     app = App(outdir=str(assembly), builtin_cloud_formation_validation=False)
     stack = Generators(app)
     environment = Environment(account=DEFAULT_ACCOUNT, region=DEFAULT_REGION)
-    LoadTestStack(app, "LoadTest", settings=SETTING, env=environment)
+    load_test = LoadTestStack(app, "LoadTest", settings=SETTING, env=environment)
+    assert load_test.transition_driver is not None
+    assert load_test.map_run_driver is not None
+    stated = stack.consumption | {
+        "TransitionDriver": load_test.transition_driver.consumption,
+        "MapRunDriver": load_test.map_run_driver.consumption,
+    }
     app.synth()
     outputs = cloud.deploy(assembly, cdk=cdk_cli)[STACK]
     resources = cloud.client("cloudformation").describe_stack_resources(StackName="LoadTest")["StackResources"]
@@ -159,7 +164,7 @@ def load(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFact
         for resource in resources
         if resource["ResourceType"] == "AWS::StepFunctions::StateMachine"
     }
-    return Load(cloud, cloud.client("stepfunctions"), assembly, outputs, machines, stack.consumption)
+    return Load(cloud, cloud.client("stepfunctions"), assembly, outputs, machines, stated)
 
 
 def transitions(execution: CompletedExecution) -> int:
@@ -175,14 +180,14 @@ def tasks(execution: CompletedExecution) -> Iterator[str]:
 
 
 def most_at_once(executions: list[CompletedExecution]) -> int:
-    """The map runs that were open at the same time, by the events of the executions that opened them."""
+    """How many map runs were open at the same time, by the events of the executions that opened them."""
     changes = sorted(
         (event["timestamp"], 1 if event["type"] == "MapRunStarted" else -1)
         for execution in executions
         for event in execution.events
         if event["type"] in {"MapRunStarted", "MapRunSucceeded"}
     )
-    return max(accumulate(change for _, change in changes))
+    return max(accumulate((change for _, change in changes), initial=0))
 
 
 @pytest.mark.parametrize("number", TRANSITIONS)
@@ -194,44 +199,42 @@ def test_should_enter_as_many_states_as_stated(load: Load, number: int) -> None:
     assert len(execution.events) <= 2 * number + 4
 
 
-def test_should_make_the_transitions_that_the_driver_states(load: Load) -> None:
-    stated = load.stated["Transitions"]
-
-    driver = load.start("DriveTransitions").wait()
-
-    assert driver.output == {"executions_started": stated.starts, "rows_not_started": 0}
-    assert len(driver.children) == 3
-    targets = [target.wait() for target in load.started_by("Transitions", "Enter23")]
-    assert len(targets) == stated.starts == 45
-    assert transitions(driver) == stated.driver_transitions
+def assert_as_stated(load: Load, driver: RunningExecution, stated: Consumption, target_arn: str) -> None:
+    """A driver that ran to its end made what it states, as the histories tell it."""
+    ended = driver.wait()
+    assert ended.output == {"executions_started": stated.starts, "rows_not_started": 0}
+    targets = [target.wait() for target in load.started_by(driver, target_arn)]
+    assert len(targets) == stated.starts
+    assert transitions(ended) == stated.driver_transitions
     assert sum(map(transitions, targets)) == stated.target_transitions
-    assert (most_at_once([driver]), stated.target_map_runs) == (stated.driver_map_runs, 0)
-
-
-def test_should_hold_the_map_runs_that_the_driver_states(load: Load) -> None:
-    stated = load.stated["MapRuns"]
-
-    driver = load.start("DriveMapRuns").wait()
-
-    targets = [target.wait() for target in load.started_by("MapRuns", "HoldForTwoSeconds")]
-    assert len(targets) == stated.starts == 5
-    assert most_at_once([driver, *targets]) == stated.map_runs == 6
+    assert most_at_once([ended]) == stated.driver_map_runs
     assert most_at_once(targets) == stated.target_map_runs
-    assert transitions(driver) + sum(map(transitions, targets)) == stated.transitions
 
 
-def test_should_stop_all_of_it_with_the_driver(load: Load) -> None:
+def test_should_make_the_transitions_that_the_driver_states(load: Load) -> None:
+    driver = load.start("DriveTransitions")
+    assert load.stated["Transitions"].starts == 45
+    assert_as_stated(load, driver, load.stated["Transitions"], load.outputs["ArnEnter23"])
+    assert len(driver.wait().children) == 3
+
+
+def test_should_hold_the_map_runs_that_the_driver_states_and_stop_all_of_it_with_the_driver(load: Load) -> None:
+    stated = load.stated["ForAnHour"]
     driver = load.start("DriveForAnHour")
 
     def open_map_runs() -> list[RunningExecution]:
-        targets = load.started_by("ForAnHour", "HoldForAnHour")
+        targets = load.started_by(driver, load.outputs["ArnHoldForAnHour"])
         return targets if [load.map_runs(one.execution_arn) for one in targets] == [["RUNNING"]] * 5 else []
 
     targets = eventually(open_map_runs)
+    assert load.map_runs(driver.execution_arn) == ["RUNNING"]
+    assert stated.map_runs == 5 + 1
 
     stopped = driver.stop()
 
     assert stopped.status == "ABORTED"
+    assert transitions(stopped) == stated.driver_transitions
+    assert sum(transitions(target.wait()) for target in targets) == stated.target_transitions
     assert load.map_runs(driver.execution_arn) == ["ABORTED"]
     eventually(lambda: all(target.status == "ABORTED" for target in targets))
     assert [load.map_runs(target.execution_arn) for target in targets] == [["ABORTED"]] * 5
@@ -241,19 +244,21 @@ def test_should_stop_all_of_it_with_the_driver(load: Load) -> None:
 
 def test_should_start_nothing_from_its_end_on(load: Load) -> None:
     with load.ending_at(datetime.now(tz=UTC) + timedelta(seconds=3)):
-        ended = load.start("DriveEnding").wait()
+        driver = load.start("DriveEnding")
+        ended = driver.wait()
         late = load.start("DriveEnding").wait()
 
     assert ended.output == {"executions_started": 2, "rows_not_started": 2}
     assert transitions(ended) == load.stated["Ending"].driver_transitions - 2
     assert (late.status, late.error) == ("FAILED", "EndTimeInThePast")
     assert late.states == ("Before the end?", "EndTimeInThePast")
-    assert len(load.started_by("Ending", "Enter1")) == 2
+    assert len(load.started_by(driver, load.outputs["ArnEnter1"])) == 2
 
 
 @pytest.mark.parametrize("driver", TARGETS)
 def test_should_run_with_all_of_its_permissions(load: Load, driver: str) -> None:
-    assert load.start_arn(load.machines[driver]).wait().succeeded
+    started = load.start_arn(load.machines[driver])
+    assert_as_stated(load, started, load.stated[driver], load.machines[TARGETS[driver]])
 
 
 def needed(action: str) -> pytest.MarkDecorator:
@@ -264,6 +269,11 @@ def needed(action: str) -> pytest.MarkDecorator:
 
 def holder(statement: Statement) -> str:
     return statement.holder.removesuffix("StateMachineRole")
+
+
+def look_and_stop(driver: str) -> Statement:
+    (statement,) = (one for one in NEEDED if "states:StopExecution" in one.actions and holder(one) == driver)
+    return statement
 
 
 def test_should_exercise_each_statement_of_the_table() -> None:
@@ -287,21 +297,24 @@ def test_should_fail_without_the_permission_to_start(load: Load, statement: Stat
     assert_denied(statement, " ".join(str(one.cause) for one in (ended, *ended.children)))
 
 
-@needed("states:DescribeExecution")
-def test_should_not_hear_of_its_targets_without_the_permission_to_look(load: Load, statement: Statement) -> None:
-    target = load.machines[TARGETS[holder(statement)]]
-    known = {one["executionArn"] for one in load.client.list_executions(stateMachineArn=target)["executions"]}
-    with load.without(statement):
-        driver = load.start_arn(load.machines[holder(statement)])
-        eventually(
-            lambda: any(
-                one["executionArn"] not in known and one["status"] == "SUCCEEDED"
-                for one in load.client.list_executions(stateMachineArn=target)["executions"]
-            )
-        )
+def test_should_not_hear_of_its_targets_without_the_permission_to_look(load: Load) -> None:
+    driver = "TransitionDriver"
+    with load.without(look_and_stop(driver)):
+        started = load.start_arn(load.machines[driver])
+        (target,) = eventually(lambda: load.started_by(started, load.machines[TARGETS[driver]]))
+        assert target.wait().succeeded
         time.sleep(0.5)  # some more polls, all of them denied
-        assert driver.status == "RUNNING"
-    assert driver.wait().succeeded
+        assert started.status == "RUNNING"
+    assert started.wait().succeeded
+
+
+def test_should_not_stop_its_targets_without_the_permission_to_stop(load: Load) -> None:
+    driver = "MapRunDriver"
+    with load.without(look_and_stop(driver)):
+        started = load.start_arn(load.machines[driver])
+        (target,) = eventually(lambda: load.started_by(started, load.machines[TARGETS[driver]]))
+        assert started.stop().status == "ABORTED"
+        assert target.wait().succeeded
 
 
 @needed("events:PutRule")
