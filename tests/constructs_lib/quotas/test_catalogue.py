@@ -49,6 +49,20 @@ DOCUMENTED_BUCKETS = {
     "SendTaskHeartbeat": ((3_000, 500), (1_500, 300)),
 }
 
+# What Service Quotas gives in us-east-1: of a bucket its size, then its refill rate.
+CODES = {
+    "StateTransitions": ("L-137B3F65", "L-AD9B4E93"),
+    "OpenExecutions": ("L-B8A5B662",),
+    "StartExecution": ("L-CE9F8059", "L-1B55A735"),
+    "StartExpressExecution": ("L-CFF7B006", "L-7B8A8E4B"),
+    "DescribeExecution": ("L-A0B4DA4A", "L-4A5FADE3"),
+    "StopExecution": ("L-31300AD4", "L-898DDD72"),
+    "SendTaskSuccess": ("L-630CF084", "L-EACE83FA"),
+    "SendTaskFailure": ("L-CDF2E38B", "L-91DFCA1B"),
+    "SendTaskHeartbeat": ("L-2786AC1A", "L-2225B7C3"),
+    "Lambda": ("L-B99A9384",),
+}
+
 
 def test_should_load_no_jsii() -> None:
     script = "import sys, constructs_lib.quotas.catalogue; print([m for m in ('jsii', 'aws_cdk') if m in sys.modules])"
@@ -71,6 +85,10 @@ def test_should_have_the_documented_counts() -> None:
         assert OPEN_EXECUTIONS.documented_in(region) == DocumentedLimit(limit=1_000_000)
         assert S3_SLOW_DOWN.documented_in(region) is None
     assert [quota.key for quota in EVERY if quota.hard] == ["MapRuns"]
+
+
+def test_should_have_the_codes_to_ask_for_more_by() -> None:
+    assert {quota.key: quota.service_quotas_codes for quota in EVERY if quota.service_quotas_codes} == CODES
 
 
 def test_should_compare_a_second_with_a_second_and_a_count_with_a_count() -> None:
