@@ -63,6 +63,16 @@ CODES = {
     "Lambda": ("L-B99A9384",),
 }
 
+RUNBOOK_SECTIONS = dict.fromkeys((quota.key for quota in API_CALLS), "api-calls") | {
+    "StateTransitions": "state-transitions",
+    "MapRuns": "map-runs",
+    "OpenExecutions": "open-executions",
+    "S3SlowDown": "s3-slowdown",
+    "Lambda": "lambda-throttles",
+    "Bedrock": "bedrock-throttles",
+    "Orders": "workflows",
+}
+
 
 def test_should_load_no_jsii() -> None:
     script = "import sys, constructs_lib.quotas.catalogue; print([m for m in ('jsii', 'aws_cdk') if m in sys.modules])"
@@ -125,6 +135,7 @@ def test_should_say_what_it_means_what_to_do_and_where_that_stands(quota: Quota)
     assert quota.action.endswith(".")
     assert quota.source.startswith("https://docs.aws.amazon.com/")
     headings = re.findall(r"^## (.+)$", (ROOT / "docs/runbook-quotas.md").read_text(), re.MULTILINE)
+    assert quota.runbook_section == RUNBOOK_SECTIONS[quota.key]
     assert quota.runbook_section in {heading.lower().replace(" ", "-") for heading in headings}
 
 
