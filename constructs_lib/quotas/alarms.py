@@ -27,7 +27,6 @@ RUNBOOK = "docs/runbook-quotas.md"
 # long before it has the 100 alarms that it may have. What CloudFormation makes the alarms' names of is inferred.
 _MAX_RULE = 10_240
 _MAX_STACK_NAME = 128
-_MAX_ALARM_NAME = 255
 _ALARM_IN_RULE = 'ALARM("arn:aws-us-gov:cloudwatch:us-gov-west-1:111111111111:alarm:") OR '
 _RANDOM = "-ABCDEFGHIJKLM"
 
@@ -201,4 +200,4 @@ def _length_in_rule(alarm: cloudwatch.Alarm) -> int:
     stack = Stack.of(alarm)
     stack_name = _MAX_STACK_NAME if is_token(stack.stack_name) else len(stack.stack_name)
     logical_id = stack.get_logical_id(cast("CfnElement", alarm.node.default_child))
-    return len(_ALARM_IN_RULE) + min(_MAX_ALARM_NAME, stack_name + len(f"-{logical_id}{_RANDOM}"))
+    return len(_ALARM_IN_RULE) + stack_name + len(f"-{logical_id}{_RANDOM}")
