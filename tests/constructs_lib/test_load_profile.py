@@ -71,6 +71,7 @@ def test_should_read_what_spreadsheets_write() -> None:
 def test_should_take_as_much_as_a_driver_keeps_up_with() -> None:
     assert len(LoadProfile(((0, 40 * 100), (1, 40 * 100))).rows) == 200
     assert len(LoadProfile(((99, MAX_ROWS * MAX_STARTS_PER_ROW),)).rows) == MAX_ROWS
+    assert LoadProfile(((86_400, 1),)).last_offset_seconds == 86_400
 
 
 def ramp(**changes: Any) -> LoadProfile:

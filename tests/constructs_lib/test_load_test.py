@@ -11,8 +11,10 @@ import pytest
 from aws_cdk import Duration, Stack
 from jsonata import Jsonata
 
+from constructs_lib._load_consumption import ExecutionLoad
 from constructs_lib.assembly import Assembly
 from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
+from constructs_lib.nested_workflow import NESTED_WORKFLOW_RETRIES
 from tests.cdk import definition_of, expressions_in, make_app, only, shown, statements_of, states_in
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def execute(definition: JsonObject) -> int:
         entered += 1
         state = definition["States"][name]
         if state["Type"] == "Parallel":
+            assert state["Arguments"] == {}  # and not ten copies of an input that may be large
             entered += sum(map(execute, state["Branches"]))
         elif state["Type"] == "Choice":
             assert [choice["Condition"] for choice in state["Choices"]] == ["{% $left > 0 %}"]
@@ -88,6 +91,12 @@ def test_should_hold_a_map_run_open_by_a_standard_child(assembly: dict[str, Json
     assert definition["TimeoutSeconds"] > 180
 
 
+def test_should_hold_for_a_day_at_most() -> None:
+    load = OpenMapRunLoad(Stack(make_app(), "Stack"), "Load", hold=Duration.days(1)).execution_load
+    # Itself and the child; the state of each.
+    assert load == ExecutionLoad(transitions=2, executions=2, map_runs=1, seconds=86_400)
+
+
 def test_should_log_errors_only(assembly: dict[str, JsonObject]) -> None:
     for template in assembly.values():
         machine = only(template, "AWS::StepFunctions::StateMachine")
@@ -111,9 +120,29 @@ def test_should_start_the_rows_by_standard_children(assembly: dict[str, JsonObje
     start = states["Start and wait"]
     assert start["Resource"].endswith(":states:startExecution.sync:2")
     assert {retry["JitterStrategy"] for retry in start["Retry"]} == {"FULL"}
-    # Its own timeout is the target's and a little more; the driver's fits all of it.
+    # Its own timeout is the target's and a little more; the driver's fits the last row, that and all retries before it.
     assert start["TimeoutSeconds"] == 3660
-    assert definition["TimeoutSeconds"] > 60 + 3660
+    assert definition["TimeoutSeconds"] == 60 + 3600 + 1200
+    assert sum(rule.longest_delays() for rule in NESTED_WORKFLOW_RETRIES.rules) < 180
+
+
+def evaluated(expression: str, **states: Any) -> object:
+    (bare,) = expressions_in(expression)
+    parsed = Jsonata(bare)
+    parsed.assign("states", states)
+    return parsed.evaluate(None)
+
+
+def test_should_start_as_many_as_a_row_says_and_count_them(assembly: dict[str, JsonObject]) -> None:
+    definition = definition_of(assembly["Drive"])
+    start = states_in(definition)["Start this row's executions"]
+    told = definition["States"]["Start by the profile"]["Output"]
+    for number in (1, 2, 40):
+        assert evaluated(start["Items"], input={"count": number}) == list(range(1, number + 1))
+        assert evaluated(start["Output"], result=[1] * number) == number
+    for result, started, rows_not_started in (([2, 0, 40, 0], 42, 2), ([3], 3, 0), ([0], 0, 1)):
+        assert evaluated(told["executions_started"], result=result) == started
+        assert evaluated(told["rows_not_started"], result=result) == rows_not_started
 
 
 def test_should_name_executions_within_80_characters(assembly: dict[str, JsonObject]) -> None:
@@ -195,6 +224,9 @@ def test_should_state_what_it_consumes_in_an_output(assembly: dict[str, JsonObje
     (output,) = (o for name, o in assembly["Drive"]["Outputs"].items() if "Consumption" in name)
     assert output["Value"].startswith("52 executions in 60 seconds; 582 state transitions (")
     assert output["Description"] == "What a run of Drive/Driver consumes; the ceiling is $0.50."
+    # One more: whether it is in time.
+    (output,) = (o for name, o in assembly["DriveUntil"]["Outputs"].items() if "Consumption" in name)
+    assert output["Value"].startswith("52 executions in 60 seconds; 583 state transitions (")
 
 
 def drive(**arguments: Any) -> Callable[[Stack], object]:
@@ -248,7 +280,12 @@ def drive(**arguments: Any) -> Callable[[Stack], object]:
         (drive(max_dollars=float("inf")), "max_dollars is inf; allowed: a number over 0. "),
         (
             drive(profile=LoadProfile(((0, 40),))),
-            "profile is 'one of 400,044 transitions and up to 600 retries for $10.0161'; allowed: up to max_d",
+            "profile is 'one of 400,044 transitions and up to 600 retries for $10.0161'; allowed: up to max_dollars, ",
+        ),
+        # Without the retries it would be $9.751075.
+        (
+            drive(profile=LoadProfile(((0, 39),)), max_dollars=9.76),
+            "profile is 'one of 390,043 transitions and up to 585 retries for $9.7657'; allowed: up to max_dollars, ",
         ),
     ],
     ids=lambda value: value.partition(";")[0] if isinstance(value, str) else "",

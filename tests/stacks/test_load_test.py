@@ -197,3 +197,6 @@ def test_should_refuse_in_one_line(changed: dict[str, Any], told: str) -> None:
 def test_should_refuse_more_than_the_ceiling() -> None:
     with pytest.raises(ValueError, match=r"^LoadTest/TransitionDriver: profile is .* allowed: up to max_dollars, \$10"):
         make(replace(SETTING, transitions_per_second=5000))
+    made = make(replace(SETTING, transitions_per_second=5000, max_dollars=20))
+    assert made.transition_driver is not None
+    assert 10 < made.transition_driver.consumption.dollars < made.transition_driver.consumption.most_dollars < 20
