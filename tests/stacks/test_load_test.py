@@ -99,7 +99,10 @@ def test_should_have_outputs_with_stable_names(stack: Stack) -> None:
         cli = "aws stepfunctions --region ${AWS::Region}"
         assert outputs[f"{driver}Start"] == f"{cli} start-execution --state-machine-arn {arn}"
         look, _, stop = outputs[f"{driver}Stop"].partition(" | ")
-        assert look.startswith(f"{cli} list-executions --state-machine-arn {arn} --status-filter RUNNING ")
+        assert look == (
+            f"{cli} list-executions --state-machine-arn {arn} --status-filter RUNNING "
+            "--query 'executions[].executionArn' --output text"
+        )
         assert stop == f"xargs -n 1 {cli} stop-execution --execution-arn"
 
 
@@ -155,6 +158,12 @@ def test_should_hold_without_a_ramp() -> None:
     assert made.map_run_driver.consumption.duration_seconds == 120
 
 
+def test_should_last_a_day() -> None:
+    made = make(replace(SETTING, transitions_per_second=0, hold_seconds=86_400 - SETTING.ramp_seconds))
+    assert made.map_run_driver is not None
+    assert made.map_run_driver.consumption.duration_seconds == 59 + 86_400
+
+
 def test_should_tell_both_drivers_when_it_ends() -> None:
     app = make_app()
     setting = replace(SETTING, ends_at=datetime(2999, 1, 1, tzinfo=UTC))
@@ -197,6 +206,6 @@ def test_should_refuse_in_one_line(changed: dict[str, Any], told: str) -> None:
 def test_should_refuse_more_than_the_ceiling() -> None:
     with pytest.raises(ValueError, match=r"^LoadTest/TransitionDriver: profile is .* allowed: up to max_dollars, \$10"):
         make(replace(SETTING, transitions_per_second=5000))
-    made = make(replace(SETTING, transitions_per_second=5000, max_dollars=20))
+    made = make(replace(SETTING, transitions_per_second=5000, max_dollars=25))
     assert made.transition_driver is not None
-    assert 10 < made.transition_driver.consumption.dollars < made.transition_driver.consumption.most_dollars < 20
+    assert 10 < made.transition_driver.consumption.dollars < made.transition_driver.consumption.most_dollars < 25
