@@ -12,8 +12,8 @@ from constructs_lib.quotas.catalogue import MAP_RUNS, STATE_TRANSITIONS
 MAX_ITEMS = 100_000_000
 MAX_BATCH_SIZE = 1_000
 MAX_CONCURRENCY = 10_000
-MAX_CHILDREN = 10_000_000
-"""More children than that take the simulation too long."""
+MAX_CHILDREN = 2_000_000
+"""For more children than that the simulation takes too long, and too much memory."""
 
 REGIONS = (
     "af-south-1",
@@ -81,7 +81,8 @@ class Job:
     """A run of the wind-speed workflow, or of a map like it: objects in batches, a Lambda function a batch, a reducer.
 
     `mean_bytes` is an object's size. `prefixes` are those that the keys are spread over, alike in number: NOAA's years.
-    `states_per_child` are those that a child enters; more than one where there is a `processor` after the batch.
+    `states_per_child` are those that a child enters, more than one where there is a `processor` after the batch;
+    `parent_states` those that the execution itself enters, the map included.
     `lambda_concurrency` is what the account leaves free for this function. `other_transitions_per_second` is what other
     Standard workflows of the account make meanwhile, `other_map_runs` how many of theirs are open.
     `state_transition_limit` is the account's own refill a second where it isn't the documented one: None is the
@@ -101,6 +102,7 @@ class Job:
     region: str = "us-east-1"
     prefixes: int = 97
     states_per_child: int = 1
+    parent_states: int = 8
     function_memory_mb: int = 1_769
     lambda_concurrency: int = 1_000
     other_transitions_per_second: float = 0
@@ -114,6 +116,7 @@ class Job:
         self._whole("max_concurrency", 1, MAX_CONCURRENCY, "Step Functions runs no more children of a map at a time.")
         self._whole("prefixes", 1, MAX_ITEMS, "Count the years, or whatever the keys begin with.")
         self._whole("states_per_child", 1, 1_000, "Count the states that a child enters.")
+        self._whole("parent_states", 1, 1_000, "Count the states that the execution enters.")
         self._whole("function_memory_mb", 128, 10_240, "Lambda has no other sizes; 1,769 is one whole vCPU.")
         self._whole("lambda_concurrency", 1, 1_000_000, "1,000 is what an account has, unless it asked for more.")
         most = int(MAP_RUNS.documented.limit) - 1 if MAP_RUNS.documented else 999
