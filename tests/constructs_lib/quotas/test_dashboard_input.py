@@ -81,10 +81,15 @@ def test_should_refuse_what_the_alarms_have_already(bad_stack: Stack, bad_alarms
     assert "allowed: nothing beside `alarms`" in message
 
 
-def test_should_refuse_alarms_of_another_region(bad_alarms: QuotaAlarms) -> None:
-    elsewhere = Stack(make_app(), "Stack", env=Environment(account=ACCOUNT, region="us-east-1"))
+@pytest.mark.parametrize(
+    ("account", "region", "theirs"),
+    [(ACCOUNT, "us-east-1", "alarms of eu-central-1"), ("222222222222", REGION, f"alarms of {ACCOUNT}")],
+    ids=["Region", "account"],
+)
+def test_should_refuse_alarms_of_elsewhere(bad_alarms: QuotaAlarms, account: str, region: str, theirs: str) -> None:
+    elsewhere = Stack(make_app(), "Stack", env=Environment(account=account, region=region))
     message = refusal(elsewhere, alarms=bad_alarms)
-    assert message.startswith("alarms is 'alarms of eu-central-1'; allowed: those of a stack of the same account and")
+    assert message.startswith(f"alarms is '{theirs}'; allowed: those of a stack of the same account and Region. ")
 
 
 def test_should_refuse_alarms_whose_place_is_not_known(bad_stack: Stack) -> None:
