@@ -126,6 +126,7 @@ class Constants:
     standard_child_seconds: Constant
     list_page_keys: Constant
     list_page_seconds: Constant
+    list_page_bytes: Constant
     item_rows: Constant
     index_page_cpu_seconds: Constant
     index_key_cpu_seconds: Constant
@@ -214,6 +215,12 @@ CONSTANTS = Constants(
         f"AWS says 100 to 200 ms of a small object ({_S3_PERFORMANCE}) and nothing of a list page, which is a third of "
         "a megabyte. That the map's reader asks for one page after the other, and that children start meanwhile, is "
         "assumed, too.",
+    ),
+    list_page_bytes=_measured(
+        "Bytes of a list page of 1,000 keys",
+        "bytes",
+        (300e3, 310e3, 330e3),
+        "The pages of python -m bench --only index, which have the fields that S3's have.",
     ),
     item_rows=_assumed(
         "Rows of an index that the map reads",

@@ -26,7 +26,7 @@ class Case(StrEnum):
 class Limit(StrEnum):
     """What a run can wait for. Each second of its critical path is one of these."""
 
-    START = "start of the execution"
+    START = "start and end of the execution"
     INDEX = "index of the objects"
     LISTING = "item listing"
     ITEM_READING = "item reading"
@@ -73,6 +73,19 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What is billed of one run, before prices: durations already rounded up as each service does."""
+
+    transitions: int
+    children: int
+    express_gb_seconds: float
+    lambda_gb_seconds: float
+    lambda_requests: int
+    gets: int
+    puts_and_lists: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """A part of a run, by name, from when to when."""
 
@@ -105,7 +118,8 @@ class Run:
 
     `transitions` are states entered by the parent and by Standard children, retries included: what is billed as such.
     `gets` are all GETs of the batches, `throttled_gets` those that S3 refused, which were asked again. `retries` are
-    batches' tasks that Step Functions tried again. `bindings` come largest first, `phases` in their order.
+    batches' tasks that Step Functions tried again. `batch_seconds` is a batch's own work, when nothing holds it up;
+    `longest_child_seconds` what the slowest child took. `bindings` come largest first, `phases` in their order.
     """
 
     job: Job
@@ -118,6 +132,9 @@ class Run:
     gets: int
     throttled_gets: int
     retries: int
+    batch_seconds: float
+    longest_child_seconds: float
+    usage: Usage
     cost: Cost
     bindings: tuple[Binding, ...]
     series: Mapping[str, list[float]]
