@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructs_lib._load_profile import MAX_ROWS, MAX_STARTS_PER_ROW, LoadProfile
@@ -38,6 +38,7 @@ def test_should_lose_no_start_by_rounding() -> None:
     assert third.rows == ((2, 1), (5, 1), (8, 1))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, 500))
 def test_should_spread_starts_evenly(starts: int, seconds: int) -> None:
     profile = LoadProfile.evenly(starts=starts, seconds=seconds)
@@ -47,6 +48,7 @@ def test_should_spread_starts_evenly(starts: int, seconds: int) -> None:
     assert max(each) - min(each) <= 1
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_should_split_rows_that_no_inline_map_runs_at_once(rows: tuple[tuple[int, int], ...]) -> None:
     profile = LoadProfile(rows)
@@ -57,6 +59,7 @@ def test_should_split_rows_that_no_inline_map_runs_at_once(rows: tuple[tuple[int
     assert per_second(profile) == expected
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_should_be_the_same_after_a_trip_through_csv(rows: tuple[tuple[int, int], ...]) -> None:
     profile = LoadProfile(rows)
