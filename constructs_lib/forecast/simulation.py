@@ -1,0 +1,202 @@
+"""A job's run against the account's limits: what it takes, costs, and waits for.
+
+The parent's phases come one after the other: start, index, map, result writing, reduce, end. Within the map children
+meet limits: see `children`. What is assumed beyond the constants: docs/forecast.md. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+from constructs_lib.forecast import work
+from constructs_lib.forecast.children import Children, run_children
+from constructs_lib.forecast.constants import CONSTANTS
+from constructs_lib.forecast.cost import cost_of
+from constructs_lib.forecast.critical_path import bindings, walk_back
+from constructs_lib.forecast.job import Child, Source
+from constructs_lib.forecast.result import SERIES, Case, Forecast, Limit, Phase, Run, Usage
+from constructs_lib.forecast.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from constructs_lib.forecast.constants import Constants
+    from constructs_lib.forecast.job import Job
+
+
+def forecast(
+    job: Job, constants: Constants = CONSTANTS, *, progress: Callable[[int, int], None] | None = None
+) -> Forecast:
+    """Return the job's runs with the constants at their best, as is most likely, and at their worst.
+
+    `progress` is called with how many children are done, of how many, those of the three runs together.
+    """
+
+    def run(number: int, case: Case) -> Run:
+        def report(done: int, of: int) -> None:
+            if progress is not None:
+                progress(number * of + done, len(Case) * of)
+
+        return simulate(job, constants, case, progress=report)
+
+    optimistic, likely, pessimistic = (run(number, case) for number, case in enumerate(Case))
+    return Forecast(job=job, optimistic=optimistic, likely=likely, pessimistic=pessimistic)
+
+
+def simulate(
+    job: Job,
+    constants: Constants = CONSTANTS,
+    case: Case = Case.LIKELY,
+    *,
+    throttling_retries: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run:
+    """Return one run.
+
+    Without `throttling_retries` what meets a limit waits in a queue and is never asked again: the run's lower bound.
+    """
+    before = _before_map(job, constants, case)
+    children = run_children(
+        job,
+        constants,
+        case,
+        from_second=before.items_from,
+        throttling_retries=throttling_retries,
+        progress=progress,
+    )
+    after = _after_map(job, constants, case, max(children.ended))
+    standard = job.child is Child.STANDARD
+    retries = sum(children.retries) + sum(children.lambda_retries)
+    transitions = job.parent_states + (job.children * job.states_per_child + retries if standard else 0)
+    throttled = sum(children.throttled_gets)
+    gets = job.objects + throttled + sum(children.wasted_gets)
+    usage = _usage(job, constants, case, children, transitions, gets)
+    return Run(
+        job=job,
+        case=case,
+        duration_seconds=after.end,
+        phases=_phases(job, before, after),
+        children=job.children,
+        transitions=transitions,
+        objects_read=sum(children.objects(child) for child in range(children.count)),
+        gets=gets,
+        throttled_gets=throttled,
+        retries=retries,
+        batch_seconds=work.batch_seconds(job, min(job.batch_size, job.objects), constants, case),
+        longest_child_seconds=max(end - start for start, end in zip(children.dispatched, children.ended, strict=True)),
+        usage=usage,
+        cost=cost_of(job, usage, constants, case),
+        bindings=bindings(
+            [
+                (Limit.START, 0, before.started),
+                (Limit.INDEX, before.started, before.indexed),
+                (Limit.START, before.indexed, before.items_from),
+                *walk_back(job, children, before.items_from),
+                (Limit.RESULT_WRITING, after.mapped, after.written),
+                (Limit.REDUCE, after.written, after.reduced),
+                (Limit.START, after.reduced, after.end),
+            ]
+        ),
+        series=_series(job, before, after, children),
+    )
+
+
+class _Before(NamedTuple):
+    states: int
+    started: float
+    indexed: float
+    items_from: float
+
+
+class _After(NamedTuple):
+    states: int
+    mapped: float
+    written: float
+    reduced: float
+    end: float
+
+
+def _before_map(job: Job, constants: Constants, case: Case) -> _Before:
+    states = job.parent_states // 2
+    started = constants.start_seconds.at(case) + states * constants.state_seconds.at(case)
+    indexed = started + (work.index_seconds(job, constants, case) if job.source is Source.INDEX else 0)
+    return _Before(states, started, indexed, indexed + constants.map_start_seconds.at(case))
+
+
+def _after_map(job: Job, constants: Constants, case: Case, mapped: float) -> _After:
+    states = job.parent_states - job.parent_states // 2
+    written = mapped + work.writing_seconds(job, constants, case)
+    reduced = written + work.reduce_seconds(job, constants, case)
+    return _After(states, mapped, written, reduced, reduced + states * constants.state_seconds.at(case))
+
+
+def _phases(job: Job, before: _Before, after: _After) -> tuple[Phase, ...]:
+    index = [Phase(name="index", start=before.started, end=before.indexed)] if job.source is Source.INDEX else []
+    return (
+        Phase(name="start", start=0, end=before.started),
+        *index,
+        Phase(name="map", start=before.indexed, end=after.mapped),
+        Phase(name="result writing", start=after.mapped, end=after.written),
+        Phase(name="reduce", start=after.written, end=after.reduced),
+        Phase(name="end", start=after.reduced, end=after.end),
+    )
+
+
+def _usage(job: Job, constants: Constants, case: Case, children: Children, transitions: int, gets: int) -> Usage:
+    cold_start = constants.cold_start_seconds.at(case)
+    express = sum(
+        # Rounding up must not bill a tenth more for the last digit of a sum.
+        ceil(round((end - start) * 10, 6)) / 10
+        for start, end in zip(children.dispatched, children.ended, strict=True)
+    )
+    analyze = sum(
+        ceil(round((end - start + made * cold_start) * 1_000, 4)) / 1_000
+        for start, end, made in zip(children.started, children.left, children.made, strict=True)
+    )
+    others = work.reduce_seconds(job, constants, case)
+    # A public bucket's requests are billed to its owner.
+    puts_and_lists = constants.other_puts.at(case)
+    if job.source is Source.INDEX:
+        others += work.index_seconds(job, constants, case)
+        gets = 0
+    else:
+        puts_and_lists += ceil(job.objects / constants.list_page_keys.at(case))
+    gb_seconds = analyze * job.function_memory_mb + others * constants.vcpu_memory_mb.at(case)
+    return Usage(
+        transitions=transitions,
+        children=job.children,
+        express_gb_seconds=express * constants.express_memory_gb.at(case) if job.child is Child.EXPRESS else 0,
+        lambda_gb_seconds=gb_seconds / 1_024,
+        lambda_requests=job.children + sum(children.retries) + (2 if job.source is Source.INDEX else 1),
+        gets=gets,
+        puts_and_lists=int(puts_and_lists),
+    )
+
+
+def _series(job: Job, before: _Before, after: _After, children: Children) -> dict[str, list[float]]:
+    series = {name: Series(after.end) for name in SERIES}
+    transitions, running = series["transitions"], series["lambda_concurrency"]
+    transitions.add_amount(0, before.started, before.states)
+    transitions.add_amount(after.mapped, after.end, after.states)
+    running.add_level(before.started, before.indexed)
+    running.add_level(after.written, after.reduced)
+    standard = job.child is Child.STANDARD
+    for child in range(children.count):
+        size = children.objects(child)
+        started, left = children.started[child], children.left[child]
+        throttled = children.throttled_gets[child]
+        series["objects_read"].add_amount(started, left, size)
+        series["gets"].add_amount(started, left, size + throttled + children.wasted_gets[child])
+        if throttled:
+            series["throttled_gets"].add_amount(started, left, throttled)
+        series["children_waiting"].add_level(children.available[child], children.dispatched[child])
+        series["children_running"].add_level(children.dispatched[child], children.ended[child])
+        running.add_level(children.invoked[child], left)
+        if standard:
+            entered = children.entered[child]
+            transitions.add_moment(entered, job.states_per_child)
+            transitions.add_moment(left, children.retries[child] + children.lambda_retries[child])
+            if children.throttled[child]:
+                series["throttled_transitions"].add_moment(entered, job.states_per_child)
+    return {name: values.values() for name, values in series.items()}
