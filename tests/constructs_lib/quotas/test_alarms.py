@@ -259,11 +259,13 @@ def test_should_refuse_two_workflows_whose_alarms_would_have_one_name() -> None:
     [
         ({"name": "a/b"}, "WatchedWorkflow: name is 'a/b'; allowed: 1 to 40 letters"),
         ({"name": ""}, "WatchedWorkflow: name is ''; allowed: "),
+        ({"name": "n" * 41}, f"WatchedWorkflow: name is '{'n' * 41}'; allowed: "),
         ({"state_machine": OWN}, f"WatchedWorkflow: state_machine is '{OWN}'; allowed: a state machine. "),
         ({"map_labels": "Each"}, "WatchedWorkflow: map_labels is 'Each'; allowed: "),
         ({"map_labels": ["a b"]}, "WatchedWorkflow: map_labels is ['a b']; allowed: labels of up to 40 characters"),
+        ({"map_labels": ["l" * 41]}, f"WatchedWorkflow: map_labels is ['{'l' * 41}']; allowed: "),
     ],
-    ids=["slash", "empty", "machine", "text", "label"],
+    ids=["slash", "empty", "long", "machine", "text", "label", "long label"],
 )
 def test_should_refuse_a_workflow_in_one_line(changed: dict[str, Any], message: str) -> None:
     stack = make_stack()

@@ -33,6 +33,7 @@ def test_should_answer_first_whether_anything_is_delayed(bodies: dict[str, JsonO
         "Worst utilisation",
     ]
     assert {metric.name for metric in metrics_of(titled(row, "Backlog"))} == {"ApproximateMapRunBacklogSize"}
+    assert lines_of(titled(row, "Backlog"))[0].expression == "FILL(m,0)"  # SUM of one series is one number
     throttled = titled(row, "Throttled events")
     assert {(metric.namespace, metric.name) for metric in metrics_of(throttled)} == {("AWS/States", "ThrottledEvents")}
     assert len(metrics_of(throttled)) == 9
@@ -46,6 +47,13 @@ def test_should_answer_first_whether_anything_is_delayed(bodies: dict[str, JsonO
     assert "FILL(limit0,REPEAT)" in bucket
     assert "FILL(used1,0)" in level
     assert "PERIOD" not in level
+
+
+def test_should_show_the_utilisation_of_an_only_quota_as_it_is(bodies: dict[str, JsonObject]) -> None:
+    """MAX of one series is one number."""
+    for row in rows_of(bodies["regions"])[:2]:
+        expression = lines_of(titled(row, "Worst utilisation"))[0].expression
+        assert expression == "100*(FILL(used0,0)/PERIOD(used0))/FILL(limit0,REPEAT)"
 
 
 def test_should_show_the_newest_minute_of_what_happens_now(body: JsonObject) -> None:
@@ -126,6 +134,8 @@ def test_should_show_a_level_by_its_count(bodies: dict[str, JsonObject]) -> None
     assert lines_of(titled(row, "Backlog"))[0].expression == "FILL(m,0)"
     assert marks_of(titled(row, "Utilisation")) == {"Warning: 80 %": 80, "Critical: 90 %": 90}
     assert row[0]["properties"]["markdown"].endswith("· hard limit")
+    redrive = row_titled(bodies["own"], "RedriveExecution calls")
+    assert redrive[0]["properties"]["markdown"].endswith("· soft limit")
 
 
 @pytest.mark.parametrize(
