@@ -152,6 +152,18 @@ def test_should_leave_cdks_own_context_alone() -> None:
     assert Settings.from_context(context) == Settings()
 
 
+_NO_WORKFLOWS: tuple[Any, ...] = (
+    MACHINE,
+    "{",
+    [],
+    {},
+    {"a/b": MACHINE},
+    {"Orders": MACHINE.replace("stateMachine", "execution")},
+    {"Orders": {"map_labels": ["Each"]}},
+    {"Orders": {"arn": MACHINE, "labels": ["Each"]}},
+    {"Orders": {"arn": MACHINE, "map_labels": ["a b"]}},
+    {"Orders": 1},
+)
 BAD_VALUES: list[tuple[str, Any, str]] = [
     ("source", "noaa2", 'noaa, or "s3://bucket/"'),
     ("source", "s3://my-bucket/prefix", "s3://bucket/prefix/"),
@@ -211,21 +223,7 @@ BAD_VALUES: list[tuple[str, Any, str]] = [
     ("quota_warning_percent", "101", "a number over 0, up to 100"),
     ("quota_warning_percent", 0, "a number over 0, up to 100"),
     ("quota_critical_percent", "many", "a number over 0, up to 100"),
-    *(
-        ("watched_workflows", value, "titles with ARNs of state machines")
-        for value in (
-            MACHINE,
-            "{",
-            [],
-            {},
-            {"a/b": MACHINE},
-            {"Orders": MACHINE.replace("stateMachine", "execution")},
-            {"Orders": {"map_labels": ["Each"]}},
-            {"Orders": {"arn": MACHINE, "labels": ["Each"]}},
-            {"Orders": {"arn": MACHINE, "map_labels": ["a b"]}},
-            {"Orders": 1},
-        )
-    ),
+    *(("watched_workflows", value, "titles with ARNs of state machines") for value in _NO_WORKFLOWS),
     ("watched_functions", "a b", "names of Lambda functions, each once"),
     ("watched_functions", "analyze,analyze", "names of Lambda functions, each once"),
     ("watched_functions", [], "names of Lambda functions, each once"),
