@@ -140,6 +140,10 @@ class Constants:
     get_cpu_seconds: Constant
     byte_cpu_seconds: Constant
     overlap: Constant
+    handler_seconds: Constant
+    express_seconds: Constant
+    index_seconds: Constant
+    reduce_seconds: Constant
     s3_get_seconds: Constant
     s3_gets: Constant
     s3_partitioned: Constant
@@ -284,6 +288,12 @@ CONSTANTS = Constants(
         "python -m bench --only handler: 0.57 to 0.63 s for 500 objects, with 0.44 s of CPU and 0.31 s of waiting at "
         f"20 ms a GET; {_MACHINE}.",
     ),
+    handler_seconds=_documented(
+        "Time that a batch has before it asks for a retry", "s", 40, "lambdas/wind_speed/analyze.py"
+    ),
+    express_seconds=_documented("Time that an Express child has", "s", 300, _QUOTAS),
+    index_seconds=_documented("Time that the index function has", "s", 600, "constructs_lib/wind_speed.py"),
+    reduce_seconds=_documented("Time that the reducer has", "s", 300, "constructs_lib/wind_speed.py"),
     s3_get_seconds=_assumed(
         "A GET to the first byte",
         "s",
