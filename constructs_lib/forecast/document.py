@@ -1,0 +1,52 @@
+"""A forecast as JSON: keys that stay, numbers as they were computed, times in seconds, money in US dollars."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from constructs_lib.forecast.constants import Constants
+    from constructs_lib.forecast.result import Forecast, Run
+    from constructs_lib.forecast.settings import Settings
+
+
+def forecast_document(forecast: Forecast, sentence: str, settings: Settings, *, series: bool) -> dict[str, Any]:
+    """Return a forecast, its verdict and where its settings came from; `series` adds each run's."""
+    return {
+        "job": {**dataclasses.asdict(forecast.job), "children": forecast.job.children},
+        "settings": {
+            name: {"value": setting.value, "from": setting.origin.value, "where": setting.place}
+            for name, setting in settings.items()
+        },
+        "verdict": sentence,
+        "runs": {run.case.value: _run(run, series=series) for run in forecast.runs},
+    }
+
+
+def constants_document(chosen: Constants) -> dict[str, Any]:
+    """Return each constant by its field's name, with all that its record has."""
+    return {name: dataclasses.asdict(constant) for name, constant in chosen}
+
+
+def _run(run: Run, *, series: bool) -> dict[str, Any]:
+    document = {
+        "duration_seconds": run.duration_seconds,
+        "children": run.children,
+        "transitions": run.transitions,
+        "objects_read": run.objects_read,
+        "gets": run.gets,
+        "throttled_gets": run.throttled_gets,
+        "retries": run.retries,
+        "dollars": {
+            "step_functions": run.cost.step_functions,
+            "lambda": run.cost.lambda_,
+            "s3": run.cost.s3,
+            "total": run.cost.total,
+        },
+        "phases": [dataclasses.asdict(phase) for phase in run.phases],
+        "bindings": [dataclasses.asdict(binding) for binding in run.bindings],
+    }
+    if series:
+        document["series"] = {name: list(values) for name, values in run.series.items()}
+    return document

@@ -1,0 +1,57 @@
+"""A bar on stderr for forecasts that take a while: none where stderr is no terminal, or where rich isn't installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from rich.progress import Progress
+
+_SHOWN_AFTER_SECONDS = 1.0
+
+
+class Bar:
+    """Shows how many of `total` forecasts are done while the `with` block runs, from its second second on."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._begun = time.monotonic()
+        self._shown: Progress | None = None
+        self._wanted = sys.stderr.isatty() and importlib.util.find_spec("rich") is not None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown is not None:
+            self._shown.stop()
+
+    def of(self, index: int) -> Callable[[int, int], None] | None:
+        """Return what takes the progress of one forecast, so much done of so much; None where nothing is shown."""
+        return (lambda done, of: self._show(index + done / of)) if self._wanted else None
+
+    def _show(self, done: float) -> None:
+        if self._shown is None and time.monotonic() - self._begun >= _SHOWN_AFTER_SECONDS:
+            self._shown = _progress("Forecast" if self._total == 1 else f"{self._total} forecasts")
+            self._shown.start()
+        if self._shown is not None:
+            self._shown.update(self._shown.task_ids[0], completed=done / self._total)
+
+
+def _progress(title: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    progress.add_task(title, total=1.0)
+    return progress

@@ -1,0 +1,346 @@
+"""Reads out of a cloud assembly what a forecast needs to know of a Distributed Map, anybody's.
+
+Each value comes with the field of the template or of the Amazon States Language that it stands in. What the assembly
+can't say, such as a `MaxConcurrency` that is an expression, is `missing`, with the reason. A map whose children run no
+Lambda function is refused: the forecast knows batches of S3 objects that a function reads. Errors are `ValueError`s of
+one line. Fields: https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from constructs_lib.forecast.job import MAX_CONCURRENCY, Child, Job, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from constructs_lib.assembly import Assembly, Stack, StateMachine
+
+DEFAULT_OBJECTS = 600_000
+"""About as many as NOAA's Global Surface Summary of the Day has."""
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+_DEFAULT_MEMORY_MB = 128
+
+_INVOKE = re.compile(r"arn:[\w-]+:states:::(aws-sdk:)?lambda:invoke\b.*")
+_FUNCTION_ARN = re.compile(r"arn:[\w-]+:lambda:.*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapSettings:
+    """What an assembly says of one Distributed Map.
+
+    `map_name` is the state's, `machine` the state machine as `--machine` takes it. `values` are fields of a `Job`,
+    `places` says of each which field it was read from, and `missing` of each that can't be read why not.
+    """
+
+    map_name: str
+    machine: str
+    values: Mapping[str, Any]
+    places: Mapping[str, str]
+    missing: Mapping[str, str]
+
+    def job(self, **given: Any) -> Job:
+        """Return the job; `given` has precedence over what was read.
+
+        Raises:
+            ValueError: for what is neither given nor in the assembly, and for what `Job` refuses.
+
+        """
+        for name, why in self.missing.items():
+            if name not in given:
+                raise ValueError(f"The map {self.map_name!r} of {self.machine} {why}. Fix: give {option_of(name)}.")
+        return Job(**{"objects": DEFAULT_OBJECTS, **self.values, **given})
+
+
+def option_of(name: str) -> str:
+    """Return the command's option for a field of a `Job`."""
+    return "--" + name.replace("_", "-")
+
+
+def job_from(assembly: Assembly, *, machine: str | None = None, map_name: str | None = None, **given: Any) -> Job:
+    """Return the job of an assembly's only Distributed Map, or of the one that is named; `given` has precedence.
+
+    Raises:
+        ValueError: for an assembly with none, with several of which none is named, and for what `Job` refuses.
+
+    """
+    return read_map(assembly, machine=machine, map_name=map_name).job(**given)
+
+
+def read_map(assembly: Assembly, *, machine: str | None = None, map_name: str | None = None) -> MapSettings:
+    """Return what an assembly says of its Distributed Map.
+
+    `machine` is the state machine's name, its logical id with or without CDK's hash, its construct path, or
+    `<stack>.<logical id>`; `map_name` the state's name or its label. Omitted, the map must be the only one whose
+    children run a Lambda function.
+
+    Raises:
+        ValueError: for an assembly without such a map, and for several.
+
+    """
+    found = [one for stack in assembly.stacks for one in _maps_of(stack)]
+    if not found:
+        raise ValueError(
+            f"{str(assembly.path)!r} has no Distributed Map; allowed: an assembly with a Map whose ProcessorConfig's "
+            "Mode is DISTRIBUTED. Leave the folder out to forecast the wind-speed workflow."
+        )
+    named = [one for one in found if one.goes_by(machine, map_name)]
+    if not named:
+        raise ValueError(f"No Distributed Map is {_wanted(machine, map_name)}. Allowed: {_list(found)}.")
+    chosen = named if len(named) == 1 else [one for one in named if one.function is not None]
+    if len(chosen) > 1:
+        raise ValueError(
+            f"{str(assembly.path)!r} has {len(chosen)} Distributed Maps: {_list(chosen)}. "
+            "Fix: choose one with --map, or with --machine."
+        )
+    if not chosen or chosen[0].function is None:
+        raise ValueError(
+            f"No child of {_list(named)} runs a Lambda function; allowed: a map whose children have a Task that "
+            "invokes one. What other children take can't be foreseen."
+        )
+    return _Reading(assembly, chosen[0], chosen[0].function).settings()
+
+
+@dataclass(frozen=True, slots=True)
+class _Map:
+    stack: Stack
+    machine: StateMachine
+    name: str
+    state: Mapping[str, Any]
+
+    @property
+    def place(self) -> str:
+        return f"{self.machine.stack}.{_plain(self.machine.logical_id)}"
+
+    @property
+    def function(self) -> str | None:
+        """The first Lambda function that a child invokes, by ARN or name; "" where an expression names it."""
+        return next(_functions(_processor(self.state)), None)
+
+    def goes_by(self, machine: str | None, map_name: str | None) -> bool:
+        ids = {self.machine.logical_id, _plain(self.machine.logical_id)}
+        names = {self.machine.name, *ids, *(f"{self.machine.stack}.{one}" for one in ids)}
+        if self.machine.path is not None:
+            names |= {self.machine.path, self.machine.path.removesuffix("/Resource")}
+        return (machine is None or machine in names) and (
+            map_name is None or map_name in {self.name, self.state.get("Label")}
+        )
+
+
+class _Reading:
+    """Reads one map, field by field."""
+
+    def __init__(self, assembly: Assembly, chosen: _Map, function: str) -> None:
+        self._assembly, self._map, self._function = assembly, chosen, function
+        self._values: dict[str, Any] = {}
+        self._places: dict[str, str] = {}
+        self._missing: dict[str, str] = {}
+
+    def settings(self) -> MapSettings:
+        if self._map.stack.region is not None:
+            self._found("region", self._map.stack.region, f"the Region of {self._map.stack.id}")
+        self._batch()
+        self._concurrency()
+        self._children()
+        self._reader()
+        self._lambda()
+        return MapSettings(
+            map_name=self._map.name,
+            machine=self._map.place,
+            values=self._values,
+            places=self._places,
+            missing=self._missing,
+        )
+
+    def _found(self, name: str, value: object, place: str) -> None:
+        self._values[name], self._places[name] = value, place
+
+    def _batch(self) -> None:
+        batcher = _mapping(self._map.state.get("ItemBatcher"))
+        if not batcher:
+            self._found("batch_size", 1, "no ItemBatcher")
+        else:
+            self._number("batch_size", batcher, "MaxItemsPerBatch", "ItemBatcher.")
+            if "MaxItemsPerBatch" not in batcher and "batch_size" not in self._missing:
+                self._missing["batch_size"] = "has batches of bytes, without ItemBatcher.MaxItemsPerBatch"
+
+    def _concurrency(self) -> None:
+        self._number("max_concurrency", self._map.state, "MaxConcurrency", "")
+        # Left out or 0, as many as there may be.
+        if not self._values.get("max_concurrency") and "max_concurrency" not in self._missing:
+            self._found("max_concurrency", MAX_CONCURRENCY, "no MaxConcurrency")
+
+    def _children(self) -> None:
+        processor = _processor(self._map.state)
+        kind = str(_mapping(processor.get("ProcessorConfig")).get("ExecutionType", "")).lower()
+        if kind in set(Child):
+            self._found("child", Child(kind), "ProcessorConfig.ExecutionType")
+        else:
+            self._missing["child"] = "has no ProcessorConfig.ExecutionType of EXPRESS or STANDARD"
+        count = _most_states(processor)
+        if count is None:
+            self._missing["states_per_child"] = "has children with a loop or a Map, whose states can't be counted"
+        else:
+            self._found("states_per_child", count, "ItemProcessor.States")
+        parent = self._map.machine.definition
+        count = _most_states(parent)
+        # The parent's are few beside the children's: a loop's states count once.
+        self._found("parent_states", len(_states(parent)) if count is None else count, "States")
+
+    def _reader(self) -> None:
+        reader = _mapping(self._map.state.get("ItemReader"))
+        api = str(reader.get("Resource", "")).rpartition(":")[2]
+        sources = {"listObjectsV2": Source.LIST, "getObject": Source.INDEX}
+        if api in sources:
+            self._found("source", sources[api], f"ItemReader's {api}")
+        else:
+            self._missing["source"] = "has no ItemReader of listObjectsV2 or getObject"
+        most = _mapping(reader.get("ReaderConfig")).get("MaxItems")
+        if _is_whole(most) and most < DEFAULT_OBJECTS:
+            self._found("objects", most, "ItemReader.ReaderConfig.MaxItems")
+
+    def _lambda(self) -> None:
+        found = _function(self._assembly, self._function)
+        if found is None:
+            self._missing["function_memory_mb"] = "invokes a function that isn't in this assembly"
+            return
+        logical_id, properties = found
+        name = f"the function {_plain(logical_id)}"
+        memory = properties.get("MemorySize")
+        if memory is None:
+            self._found("function_memory_mb", _DEFAULT_MEMORY_MB, f"no MemorySize of {name}")
+        else:
+            self._number("function_memory_mb", properties, "MemorySize", f"{name}: ")
+        if properties.get("ReservedConcurrentExecutions") is not None:
+            self._number("lambda_concurrency", properties, "ReservedConcurrentExecutions", f"{name}: ")
+
+    def _number(self, name: str, fields: Mapping[str, Any], field: str, before: str) -> None:
+        """Read a whole number; an expression or a path in its place is known only when the execution runs."""
+        value = fields.get(field)
+        if isinstance(value, str) and re.fullmatch(r"\d+", value):
+            value = int(value)
+        if _is_whole(value):
+            self._found(name, value, f"{before}{field}")
+        elif value is not None or f"{field}Path" in fields:
+            self._missing[name] = f"has {before}{field} as an expression, known only when it runs"
+
+
+def _maps_of(stack: Stack) -> Iterator[_Map]:
+    for machine in stack.state_machines():
+        for name, state in _maps_in(machine.definition):
+            yield _Map(stack, machine, name, state)
+
+
+def _maps_in(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, state in _states(definition).items():
+        if _is_distributed(state):
+            yield name, state
+        for inner in (_processor(state), *_branches(state)):
+            yield from _maps_in(inner)
+
+
+def _states(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {name: _mapping(state) for name, state in _mapping(definition.get("States")).items()}
+
+
+def _processor(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _mapping(state.get("ItemProcessor")) or _mapping(state.get("Iterator"))
+
+
+def _is_distributed(state: Mapping[str, Any]) -> bool:
+    return _mapping(_processor(state).get("ProcessorConfig")).get("Mode") == "DISTRIBUTED"
+
+
+def _branches(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [_mapping(branch) for branch in state.get("Branches") or []]
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """Return a JSON object as it is, and none for anything else: definitions may be written by hand."""
+    return value if isinstance(value, dict) else {}
+
+
+def _next_states(state: Mapping[str, Any]) -> list[str]:
+    ways = [*map(_mapping, state.get("Choices") or []), {"Next": state.get("Default")}, state]
+    return list(dict.fromkeys(str(way["Next"]) for way in ways if way.get("Next")))
+
+
+def _functions(definition: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the Lambda functions that the states invoke, in the order of the states."""
+    states = _states(definition)
+    ahead, seen = [definition.get("StartAt")], set()
+    while ahead:
+        name = ahead.pop(0)
+        if name in seen or name not in states:
+            continue
+        seen.add(name)
+        state = states[name]
+        resource = str(state.get("Resource", ""))
+        if _FUNCTION_ARN.fullmatch(resource):
+            yield resource
+        elif _INVOKE.fullmatch(resource):
+            yield str({**_mapping(state.get("Parameters")), **_mapping(state.get("Arguments"))}.get("FunctionName", ""))
+        for inner in (_processor(state), *_branches(state)):
+            yield from _functions(inner)
+        ahead += _next_states(state)
+
+
+def _most_states(definition: Mapping[str, Any]) -> int | None:
+    """The states that a child enters on its longest way without an error; None where that depends on its items."""
+    states = _states(definition)
+    longest: dict[str, int | None] = {}
+
+    def count(name: str) -> int | None:
+        if name not in longest:
+            longest[name] = None  # until it is counted: a way that comes back here is a loop
+            longest[name] = _count(states[name]) if name in states else None
+        return longest[name]
+
+    def _count(state: Mapping[str, Any]) -> int | None:
+        branches = [_most_states(branch) for branch in _branches(state)]
+        ways = [count(following) for following in _next_states(state)]
+        inline = state.get("Type") == "Map" and not _is_distributed(
+            state
+        )  # a distributed one's states are its children's
+        if inline or None in branches or None in ways:
+            return None
+        return 1 + sum(n for n in branches if n is not None) + max((n for n in ways if n is not None), default=0)
+
+    return count(str(definition.get("StartAt")))
+
+
+def _function(assembly: Assembly, wanted: str) -> tuple[str, Mapping[str, Any]] | None:
+    """The logical id and the resolved properties of a function of the assembly, by its ARN, qualified or not."""
+
+    def search(stack: Stack) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for logical_id, resource in stack.resources("AWS::Lambda::Function").items():
+            arn = stack.resolve({"Fn::GetAtt": [logical_id, "Arn"]})
+            if f"{wanted}:".startswith(f"{arn}:") or wanted == arn.rpartition(":")[2]:
+                properties = resource.get("Properties", {})
+                fields = ("MemorySize", "ReservedConcurrentExecutions")
+                yield logical_id, {name: stack.resolve(properties[name]) for name in fields if name in properties}
+        for nested in stack.nested.values():
+            yield from search(nested)
+
+    return next((found for stack in assembly.stacks for found in search(stack)), None)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _plain(logical_id: str) -> str:
+    """Return a logical id without the hash that CDK puts at its end."""
+    return re.sub("[0-9A-F]{8}$", "", logical_id)
+
+
+def _wanted(machine: str | None, map_name: str | None) -> str:
+    return " of ".join(repr(name) for name in (map_name, machine) if name is not None)
+
+
+def _list(maps: list[_Map]) -> str:
+    return ", ".join(f"{one.name!r} of {one.place}" for one in maps)
