@@ -112,7 +112,7 @@ def run_children(
         started = max(invoked, warm)
 
         finished = started + own_work[size]
-        granted, s3_behind = prefixes.serve(child, started, size)
+        granted, s3_behind = prefixes.serve(started, size, child)
         retries = wasted = throttled = lambda_retries = 0
         rest = 0.0
         late = granted - finished
@@ -123,7 +123,7 @@ def run_children(
             if late > patience:
                 retries = min(task_retries, floor(late / patience))
                 wasted = ceil(retries * size * min(1, (finished - started + patience) / (granted - started)))
-                granted, _ = prefixes.serve(child, granted, wasted)
+                granted = prefixes.serve_again(granted, wasted, child)
                 rest = first_retry * 2 ** (retries - 1)
             lambda_retries = _attempts(invoked - entered, first_retry)
         left = max(finished, granted) + rest
@@ -167,31 +167,50 @@ def items_known(job: Job, constants: Constants, case: Case, from_second: float) 
 
 
 class Prefixes:
-    """What S3 grants: so many GETs a second to each partition.
+    """What S3 grants: so many GETs a second to each partition, which are of one size.
 
-    An index has every batch read from all of them; in the order of the keys a batch reads from one, or from as many as
-    it is long.
+    An index has every batch read from all of them alike. In the order of the keys a batch reads one after the other,
+    and none again that a later batch has left behind.
     """
 
     def __init__(self, job: Job, constants: Constants, case: Case) -> None:
-        partitions = max(1, round(min(job.prefixes, job.objects) * constants.s3_partitioned.at(case)))
-        rate = constants.s3_gets.at(case)
-        length = job.objects / partitions
+        self._partitions = partitions(job, constants, case)
+        self._rate = constants.s3_gets.at(case)
+        self._objects = job.objects
+        self._begins = 0
         if job.source is Source.INDEX:
-            self._batches = float(job.children)
-            self._rate = rate * partitions
-        else:
-            self._batches = max(1, length / job.batch_size)
-            self._rate = rate * max(1, job.batch_size / length)
+            self._rate *= self._partitions
+            self._partitions = 1
         self._server, self._number = PacedServer(self._rate), 0
 
-    def serve(self, child: int, time: float, gets: int) -> tuple[float, int]:
-        """Return when the last of a child's GETs is granted, and behind whom."""
-        number = int((child + 0.5) / self._batches)
-        if number != self._number:
-            # The listing doesn't come back to a prefix.
-            self._server, self._number = PacedServer(self._rate), number
-        return self._server.serve(time, gets, child)
+    def serve(self, time: float, objects: int, who: int) -> tuple[float, int]:
+        """Return when the last GET of the next so many objects is granted, and behind whom."""
+        granted = time, NOBODY
+        begin, end = self._begins, self._begins + objects
+        first, last = self._partition(begin), self._partition(end - 1)
+        # Those between the first and the last are read by this batch alone: one stands for them all.
+        for number in sorted({first, min(first + 1, last), last}):
+            if number != self._number:
+                self._server, self._number = PacedServer(self._rate), number
+            share = min(end, self._end(number)) - max(begin, self._end(number - 1))
+            granted = max(granted, self._server.serve(time, share, who))
+        self._begins = end
+        return granted
+
+    def serve_again(self, time: float, gets: int, who: int) -> float:
+        """Return when GETs that are made once more are granted, those of the last objects' partition."""
+        return self._server.serve(time, gets, who)[0]
+
+    def _partition(self, key: int) -> int:
+        return ((key + 1) * self._partitions - 1) // self._objects
+
+    def _end(self, partition: int) -> int:
+        return (partition + 1) * self._objects // self._partitions
+
+
+def partitions(job: Job, constants: Constants, case: Case) -> int:
+    """Return how many of the prefixes' partitions S3 has."""
+    return max(1, round(min(job.prefixes, job.objects) * constants.s3_partitioned.at(case)))
 
 
 def _attempts(seconds: float, first_retry: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from constructs_lib.forecast.children import partitions
 from constructs_lib.forecast.constants import CONSTANTS
 from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_CONCURRENCY, Child, Source
 from constructs_lib.forecast.result import Limit
@@ -90,7 +91,7 @@ def batches_granted(run: Run, constants: Constants = CONSTANTS) -> int:
     job = run.job
     gets = constants.s3_gets.at(run.case)
     if job.source is Source.INDEX:
-        gets *= max(1, round(min(job.prefixes, job.objects) * constants.s3_partitioned.at(run.case)))
+        gets *= partitions(job, constants, run.case)
     return max(1, int(gets * run.batch_seconds / min(job.batch_size, job.objects)))
 
 
