@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+    from constructs_lib.forecast.answer import Answer
     from constructs_lib.forecast.job import Job
     from constructs_lib.forecast.options import Option
     from constructs_lib.forecast.result import Forecast
+    from constructs_lib.forecast.settings import Settings
     from constructs_lib.forecast.workflow import MapSettings
 
 PROGRAM = "python -m constructs_lib.forecast"
@@ -155,27 +157,19 @@ def _print_constants(as_json: bool) -> None:
 def _forecast(options: argparse.Namespace) -> None:
     read = _read(options)
     given = {name: value for name in OPTIONS if (value := getattr(options, name)) is not None}
-    jobs = [job_of(given, chosen, read) for chosen in compared(options.compare)]
-    forecasts, sentences = _simulate([job for job, _ in jobs])
+    answers = _answers([job_of(given, chosen, read) for chosen in compared(options.compare)])
     if options.save_scenario is not None:
-        _save(forecasts[0], options.save_scenario, options.assembly)
-    found = [(forecast, settings) for forecast, (_, settings) in zip(forecasts, jobs, strict=True)]
+        _save(answers[0].forecast, options.save_scenario, options.assembly)
     if options.json:
         from constructs_lib.forecast.document import forecast_document
 
-        documents = [
-            forecast_document(forecast, sentence, settings, series=options.series)
-            for (forecast, settings), sentence in zip(found, sentences, strict=True)
-        ]
+        documents = [forecast_document(answer, series=options.series) for answer in answers]
         _print_json({"forecasts": documents} if options.compare else documents[0])
         return
     from constructs_lib.forecast import report
 
     console = _console()
-    if options.compare:
-        _print(report.comparison(found, sentences, read, console), console)
-    else:
-        _print(report.one(forecasts[0], sentences[0], jobs[0][1], read), console)
+    _print(report.comparison(answers, read, console) if options.compare else report.one(answers[0], read), console)
 
 
 def _read(options: argparse.Namespace) -> MapSettings | None:
@@ -186,15 +180,13 @@ def _read(options: argparse.Namespace) -> MapSettings | None:
     return read_map(Assembly.read(options.assembly), machine=options.machine, map_name=options.map)
 
 
-def _simulate(jobs: Sequence[Job]) -> tuple[list[Forecast], list[str]]:
-    """The forecast of each job, and its verdict."""
+def _answers(jobs: Sequence[tuple[Job, Settings]]) -> list[Answer]:
+    from constructs_lib.forecast.answer import Answer
     from constructs_lib.forecast.progress import Bar
     from constructs_lib.forecast.simulation import forecast
-    from constructs_lib.forecast.verdict import verdict
 
     with Bar(len(jobs)) as bar:
-        forecasts = [forecast(job, progress=bar.of(index)) for index, job in enumerate(jobs)]
-    return forecasts, [verdict(one) for one in forecasts]
+        return [Answer(forecast(job, progress=bar.of(index)), settings) for index, (job, settings) in enumerate(jobs)]
 
 
 def _save(forecast: Forecast, path: Path, assembly: Path | None) -> None:

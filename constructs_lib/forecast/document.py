@@ -6,21 +6,23 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from constructs_lib.forecast.answer import Answer
     from constructs_lib.forecast.constants import Constants
-    from constructs_lib.forecast.result import Forecast, Run
-    from constructs_lib.forecast.settings import Settings
+    from constructs_lib.forecast.result import Run
 
 
-def forecast_document(forecast: Forecast, sentence: str, settings: Settings, *, series: bool) -> dict[str, Any]:
-    """Return a forecast, its verdict and where its settings came from; `series` adds each run's."""
+def forecast_document(answer: Answer, *, series: bool) -> dict[str, Any]:
+    """Return a forecast, its verdict and where its settings came from; `series` adds what happens in each second."""
+    job = answer.forecast.job
     return {
-        "job": {**dataclasses.asdict(forecast.job), "children": forecast.job.children},
+        "job": {**dataclasses.asdict(job), "children": job.children},
         "settings": {
             name: {"value": setting.value, "from": setting.origin.value, "where": setting.place}
-            for name, setting in settings.items()
+            for name, setting in answer.settings.items()
         },
-        "verdict": sentence,
-        "runs": {run.case.value: _run(run, series=series) for run in forecast.runs},
+        "verdict": answer.verdict,
+        "may_fail": answer.may_fail,
+        "runs": {run.case.value: _run(run, series=series) for run in answer.forecast.runs},
     }
 
 
@@ -38,12 +40,15 @@ def _run(run: Run, *, series: bool) -> dict[str, Any]:
         "gets": run.gets,
         "throttled_gets": run.throttled_gets,
         "retries": run.retries,
+        "batch_seconds": run.batch_seconds,
+        "longest_child_seconds": run.longest_child_seconds,
         "dollars": {
             "step_functions": run.cost.step_functions,
             "lambda": run.cost.lambda_,
             "s3": run.cost.s3,
             "total": run.cost.total,
         },
+        "usage": dataclasses.asdict(run.usage),
         "phases": [dataclasses.asdict(phase) for phase in run.phases],
         "bindings": [dataclasses.asdict(binding) for binding in run.bindings],
     }

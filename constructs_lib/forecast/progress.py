@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _SHOWN_AFTER_SECONDS = 1.0
+_REFRESHED_EVERY_SECONDS = 0.1
 
 
 class Bar:
@@ -22,7 +23,7 @@ class Bar:
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._begun = time.monotonic()
+        self._next = time.monotonic() + _SHOWN_AFTER_SECONDS
         self._shown: Progress | None = None
         self._wanted = sys.stderr.isatty() and importlib.util.find_spec("rich") is not None
 
@@ -40,18 +41,27 @@ class Bar:
         return (lambda done, of: self._show(index + done / of)) if self._wanted else None
 
     def _show(self, done: float) -> None:
-        if self._shown is None and time.monotonic() - self._begun >= _SHOWN_AFTER_SECONDS:
-            self._shown = _progress("Forecast" if self._total == 1 else f"{self._total} forecasts")
-            self._shown.start()
-        if self._shown is not None:
-            self._shown.update(self._shown.task_ids[0], completed=done / self._total)
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _REFRESHED_EVERY_SECONDS
+        if self._shown is None:
+            self._shown = _started("Forecast" if self._total == 1 else f"{self._total} forecasts")
+        self._shown.update(self._shown.task_ids[0], completed=done / self._total, refresh=True)
 
 
-def _progress(title: str) -> Progress:
+def _started(title: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    # Without a thread, which Ctrl-C could meet before it runs.
+    progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
     progress.add_task(title, total=1.0)
+    try:
+        progress.start()
+    except BaseException:  # Ctrl-C: what has half started can't be stopped
+        console.show_cursor()
+        raise
     return progress

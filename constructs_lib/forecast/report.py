@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, JustifyMethod, RenderableType
 
+    from constructs_lib.forecast.answer import Answer
     from constructs_lib.forecast.constants import Constants
     from constructs_lib.forecast.job import Job
     from constructs_lib.forecast.result import Forecast, Run
@@ -60,35 +61,29 @@ _ORIGINS = {
 }
 
 
-def one(forecast: Forecast, sentence: str, settings: Settings, read: MapSettings | None) -> RenderableType:
+def one(answer: Answer, read: MapSettings | None) -> RenderableType:
     """Show a forecast: where its settings come from, what it takes and costs, what binds, and the verdict."""
     return Group(
-        *_heading(forecast.job, read),
-        _origins(settings),
+        *_heading(answer.forecast.job, read),
+        _origins(answer.settings),
         "",
-        _results(forecast),
+        _results(answer.forecast),
         "",
-        _bindings(forecast.likely),
+        _bindings(answer.forecast.likely),
         "",
-        Text(sentence, style="bold"),
+        Text(answer.verdict, style="bold"),
     )
 
 
-def comparison(
-    forecasts: Sequence[tuple[Forecast, Settings]],
-    sentences: Sequence[str],
-    read: MapSettings | None,
-    console: Console,
-) -> RenderableType:
+def comparison(answers: Sequence[Answer], read: MapSettings | None, console: Console) -> RenderableType:
     """Show a row a forecast, those settings that differ first, and what the fastest and the cheapest are."""
-    settings = forecasts[0][1]
+    settings = answers[0].settings
     keys = [name for name, setting in settings.items() if setting.origin is Origin.COMPARISON]
     rest = {name: setting for name, setting in settings.items() if name not in keys}
-    tables = [_rows([forecast for forecast, _ in forecasts], keys, layout) for layout in _LAYOUTS]
+    tables = [_rows(answers, keys, layout) for layout in _LAYOUTS]
     free = console.options.update(width=10_000)
     fitting = (table for table in tables if Measurement.get(console, free, table).maximum <= console.width)
-    table = next(fitting, tables[-1])
-    return Group(*_heading(None, read), _origins(rest), "", table, "", *_best(forecasts, sentences, keys))
+    return Group(*_heading(None, read), _origins(rest), "", next(fitting, tables[-1]), "", *_best(answers, keys))
 
 
 def constants(chosen: Constants) -> RenderableType:
@@ -98,7 +93,7 @@ def constants(chosen: Constants) -> RenderableType:
         for _, record in chosen:
             if record.basis is not basis:
                 continue
-            value = _range([record.optimistic, record.likely, record.pessimistic], number)
+            value = spread([record.optimistic, record.likely, record.pessimistic], number)
             shown += [
                 Text.assemble((record.name, "bold"), f": {value} {record.unit}", (f"  {basis}, {record.date}", "dim")),
                 Padding(Text(record.source, style="dim", overflow="fold"), (0, 0, 0, 2)),
@@ -165,11 +160,11 @@ def _origins(settings: Settings) -> RenderableType:
     return table
 
 
-def _rows(forecasts: Sequence[Forecast], keys: Sequence[str], layout: _Layout) -> Table:
+def _rows(answers: Sequence[Answer], keys: Sequence[str], layout: _Layout) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     no_wrap = not layout.may_fold
     for key in keys:
-        is_text = isinstance(getattr(forecasts[0].job, key), str)
+        is_text = isinstance(getattr(answers[0].forecast.job, key), str)
         side: JustifyMethod = "left" if is_text else "right"
         table.add_column(_words(key).replace("-", "\n"), justify=side, no_wrap=no_wrap, overflow="fold")
     table.add_column("Duration", justify="right", no_wrap=no_wrap, overflow="fold")
@@ -177,12 +172,13 @@ def _rows(forecasts: Sequence[Forecast], keys: Sequence[str], layout: _Layout) -
         table.add_column(name.capitalize(), justify="right", no_wrap=no_wrap)
     table.add_column("Cost", justify="right", no_wrap=no_wrap, overflow="fold")
     table.add_column("What binds", no_wrap=no_wrap)
-    for forecast in forecasts:
+    for answer in answers:
+        forecast = answer.forecast
         ranges = (
-            _range([run.duration_seconds for run in forecast.runs], seconds),
-            _range([run.cost.total for run in forecast.runs], dollars),
+            spread([run.duration_seconds for run in forecast.runs], seconds),
+            spread([run.cost.total for run in forecast.runs], dollars),
         )
-        binds = forecast.likely.bindings[0].limit.value
+        binds = forecast.likely.bindings[0].limit.value + ("; may fail" if answer.may_fail else "")
         duration, cost = ranges if layout.ranges_beside else (text.replace(" (", "\n(") for text in ranges)
         table.add_row(
             *(_shown(getattr(forecast.job, key)) for key in keys),
@@ -201,7 +197,7 @@ def _results(forecast: Forecast) -> RenderableType:
     table.add_column(style="bold")
 
     def row(title: str, of: Any, form: Any, style: str = "") -> None:
-        table.add_row(title, Text(_range([of(run) for run in forecast.runs], form), style=style))
+        table.add_row(title, Text(spread([of(run) for run in forecast.runs], form), style=style))
 
     row("Duration", lambda run: run.duration_seconds, seconds, "cyan")
     table.add_row("Children", f"{likely.children:,}")
@@ -234,25 +230,24 @@ def _bindings(run: Run) -> RenderableType:
     return table
 
 
-def _best(
-    forecasts: Sequence[tuple[Forecast, Settings]], sentences: Sequence[str], keys: Sequence[str]
-) -> list[RenderableType]:
-    jobs = range(len(forecasts))
-    fastest = min(jobs, key=lambda at: forecasts[at][0].likely.duration_seconds)
-    cheapest = min(jobs, key=lambda at: forecasts[at][0].likely.cost.total)
+def _best(answers: Sequence[Answer], keys: Sequence[str]) -> list[RenderableType]:
+    """Of those that can't fail, where there are any."""
+    safe = [answer for answer in answers if not answer.may_fail] or answers
+    fastest = min(safe, key=lambda answer: answer.forecast.likely.duration_seconds)
+    cheapest = min(safe, key=lambda answer: answer.forecast.likely.cost.total)
 
-    def told(title: str, at: int) -> Text:
-        forecast = forecasts[at][0]
-        chosen = ", ".join(f"{_words(key)} {_shown(getattr(forecast.job, key))}" for key in keys)
-        took = f"{seconds(forecast.likely.duration_seconds)}, {dollars(forecast.likely.cost.total)}"
-        return Text.assemble((f"{title}: ", "bold"), f"{chosen}: {took}. {sentences[at]}")
+    def told(title: str, answer: Answer) -> Text:
+        job, likely = answer.forecast.job, answer.forecast.likely
+        chosen = ", ".join(f"{_words(key)} {_shown(getattr(job, key))}" for key in keys)
+        took = f"{seconds(likely.duration_seconds)}, {dollars(likely.cost.total)}"
+        return Text.assemble((f"{title}: ", "bold"), f"{chosen}: {took}. {answer.verdict}")
 
-    if fastest == cheapest:
+    if fastest is cheapest:
         return [told("Fastest and cheapest", fastest)]
     return [told("Fastest", fastest), told("Cheapest", cheapest)]
 
 
-def _range(values: Sequence[float], form: Any) -> str:
+def spread(values: Sequence[float], form: Any) -> str:
     """Return the likely value with the range of all three; without, where they look the same.
 
     `values` are the optimistic, the likely and the pessimistic one. What is fastest isn't always the cheapest.

@@ -200,7 +200,7 @@ class _Reading:
         else:
             self._missing["source"] = "has no ItemReader of listObjectsV2 or getObject"
         most = _mapping(reader.get("ReaderConfig")).get("MaxItems")
-        if _is_whole(most) and most < DEFAULT_OBJECTS:
+        if isinstance(most, int) and most < DEFAULT_OBJECTS:
             self._found("objects", most, "ItemReader.ReaderConfig.MaxItems")
 
     def _lambda(self) -> None:

@@ -1,0 +1,92 @@
+"""How a report writes durations, money and ranges, and what it makes of forecasts that may fail."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from constructs_lib.forecast import report
+from constructs_lib.forecast.answer import Answer
+from constructs_lib.forecast.constants import CONSTANTS
+from constructs_lib.forecast.settings import job_of
+from constructs_lib.forecast.simulation import forecast
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.04, "0.0 s"), (4.16, "4.2 s"), (9.96, "10 s"), (599.4, "599 s"), (599.6, "10 min"), (750, "12 min 30 s"),
+     (7_200, "2 h"), (11_100, "3 h 5 min")],
+)  # fmt: skip
+def test_should_write_durations(value: float, text: str) -> None:
+    assert report.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "$0.00"),
+        (0.00005, "$0.000050"),
+        (0.0312, "$0.031"),
+        (0.0949, "$0.095"),
+        (0.31, "$0.31"),
+        (1234.5, "$1,234.50"),
+    ],
+)
+def test_should_write_dollars(value: float, text: str) -> None:
+    assert report.dollars(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([13.2, 17.1, 24.4], "17 s (13 to 24 s)"),
+        ([4.2, 12, 700], "12 s (4.2 s to 11 min 40 s)"),
+        ([17, 17.2, 17.4], "17 s"),
+        ([720, 780, 840], "13 min (12 to 14 min)"),
+        ([750, 780, 810], "13 min (12 min 30 s to 13 min 30 s)"),
+        ([18, 17, 24], "17 s (17 to 24 s)"),
+    ],
+)
+def test_should_write_ranges(values: list[float], text: str) -> None:
+    assert report.spread(values, report.seconds) == text
+
+
+def test_should_write_a_range_of_dollars() -> None:
+    assert report.spread([0.28, 0.31, 0.36], report.dollars) == "$0.31 ($0.28 to $0.36)"
+
+
+def shown(what: object) -> str:
+    file = io.StringIO()
+    Console(file=file, width=200).print(what)
+    return file.getvalue()
+
+
+def answer(**compared: int) -> Answer:
+    job, settings = job_of({"objects": 40_000, "function_memory_mb": 128, "mean_bytes": 1_000_000}, compared, None)
+    return Answer(forecast(job), settings)
+
+
+def test_should_mark_what_may_fail_and_choose_among_the_others() -> None:
+    answers = [answer(batch_size=size) for size in (100, 1_000)]
+    assert [one.may_fail for one in answers] == [False, True]
+    text = shown(report.comparison(answers, None, Console(file=io.StringIO(), width=200)))
+    (safe,) = (line for line in text.splitlines() if line.strip().startswith("100 "))
+    (failing,) = (line for line in text.splitlines() if line.strip().startswith("1,000 "))
+    assert "may fail" not in safe
+    assert failing.rstrip().endswith("; may fail")
+    assert "Fastest and cheapest: batch-size 100: " in text
+
+
+def test_should_choose_among_all_when_all_may_fail() -> None:
+    answers = [answer(batch_size=size) for size in (500, 1_000)]
+    text = shown(report.comparison(answers, None, Console(file=io.StringIO(), width=200)))
+    assert text.count("may fail") == 2
+    assert "At worst " in text
+
+
+def test_should_list_each_constant_once() -> None:
+    text = shown(report.constants(CONSTANTS))
+    for _, constant in CONSTANTS:
+        assert text.count(f"{constant.name}: ") == 1

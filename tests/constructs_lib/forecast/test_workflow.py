@@ -1,0 +1,238 @@
+"""What a forecast reads out of a cloud assembly, and what it refuses for what it lacks."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk
+import pytest
+
+from constructs_lib.assembly import Assembly
+from constructs_lib.forecast.job import Child, Source
+from constructs_lib.forecast.workflow import MapSettings, job_from, read_map
+from tests.cdk import make_app
+from tests.constructs_lib.forecast.assemblies import INVOKE, MAP, JsonObject, changed, child, definition, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+PASS: JsonObject = {"Type": "Pass", "End": True}
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., MapSettings]:
+    """Read an assembly with this map alone."""
+
+    def read(state: JsonObject = MAP, **written: Any) -> MapSettings:
+        machines = {"Machine1A2B3C4D": definition(Map=state)}
+        return read_map(Assembly.read(write(tmp_path, machines=machines, **written)))
+
+    return read
+
+
+def example(name: str, monkeypatch: pytest.MonkeyPatch) -> Assembly:
+    monkeypatch.setattr(aws_cdk, "App", make_app)
+    app = runpy.run_path(str(EXAMPLES / name / "app.py"), run_name="__main__")["app"]
+    return Assembly.read(app.synth().directory)
+
+
+def test_should_read_the_wind_speed_workflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read_map(example("wind_speed", monkeypatch))
+    assert dict(settings.values) == {
+        "batch_size": 500,
+        "max_concurrency": 200,
+        "child": Child.EXPRESS,
+        "states_per_child": 2,
+        "parent_states": 8,
+        "source": Source.INDEX,
+        "function_memory_mb": 1_769,
+    }
+    assert settings.job().objects == 600_000
+
+
+def test_should_read_a_map_of_another_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = job_from(example("distributed_map", monkeypatch), objects=20_000)
+    assert (job.objects, job.batch_size, job.max_concurrency) == (20_000, 100, 50)
+    assert (job.child, job.source) == (Child.EXPRESS, Source.LIST)
+    assert (job.function_memory_mb, job.parent_states) == (128, 3)
+
+
+def test_should_say_where_each_value_stands(read: Callable[..., MapSettings]) -> None:
+    settings = read(function={"MemorySize": 512, "ReservedConcurrentExecutions": 30}, region="eu-west-2")
+    assert (settings.map_name, settings.machine) == ("Map", "Files.Machine")
+    assert {name: (value, settings.places[name]) for name, value in settings.values.items()} == {
+        "region": ("eu-west-2", "the Region of Files"),
+        "batch_size": (100, "ItemBatcher.MaxItemsPerBatch"),
+        "max_concurrency": (50, "MaxConcurrency"),
+        "child": (Child.STANDARD, "ProcessorConfig.ExecutionType"),
+        "states_per_child": (1, "ItemProcessor.States"),
+        "parent_states": (1, "States"),
+        "source": (Source.LIST, "ItemReader's listObjectsV2"),
+        "function_memory_mb": (512, "the function Reader: MemorySize"),
+        "lambda_concurrency": (30, "the function Reader: ReservedConcurrentExecutions"),
+    }
+    assert not settings.missing
+
+
+def test_should_prefer_what_is_given(tmp_path: Path) -> None:
+    job = job_from(Assembly.read(write(tmp_path)), objects=10, batch_size=7, region="us-west-2")
+    assert (job.objects, job.batch_size, job.region, job.max_concurrency) == (10, 7, "us-west-2", 50)
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "name", "value"),
+    [
+        (("ItemBatcher",), None, "batch_size", 1),
+        (("ItemBatcher", "MaxItemsPerBatch"), "250", "batch_size", 250),
+        (("MaxConcurrency",), None, "max_concurrency", 10_000),
+        (("MaxConcurrency",), 0, "max_concurrency", 10_000),
+        (("ItemReader", "Resource"), "arn:aws:states:::s3:getObject", "source", Source.INDEX),
+        (("ItemReader", "ReaderConfig"), {"MaxItems": 77}, "objects", 77),
+        (("ItemProcessor", "ProcessorConfig", "ExecutionType"), "EXPRESS", "child", Child.EXPRESS),
+    ],
+)
+def test_should_read_each_field(
+    read: Callable[..., MapSettings], path: tuple[str, ...], to: object, name: str, value: object
+) -> None:
+    assert getattr(read(changed(MAP, *path, to=to)).job(), name) == value
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "name", "why"),
+    [
+        (("MaxConcurrency",), "{% $n %}", "max_concurrency", "has MaxConcurrency as an expression"),
+        (("MaxConcurrencyPath",), "$.n", None, ""),
+        (("ItemBatcher",), {"MaxInputBytesPerBatch": 9}, "batch_size", "without ItemBatcher.MaxItemsPerBatch"),
+        (("ItemBatcher",), {"MaxItemsPerBatchPath": "$.n"}, "batch_size", "MaxItemsPerBatch as an expression"),
+        (("ItemReader",), None, "source", "has no ItemReader of listObjectsV2 or getObject"),
+        (("ItemProcessor", "ProcessorConfig", "ExecutionType"), None, "child", "has no ProcessorConfig.ExecutionType"),
+    ],
+)
+def test_should_ask_for_what_the_assembly_does_not_say(
+    read: Callable[..., MapSettings], path: tuple[str, ...], to: object, name: str | None, why: str
+) -> None:
+    settings = read(changed(MAP, *path, to=to))
+    if name is None:
+        assert not settings.missing
+        return
+    with pytest.raises(ValueError, match=f"(?s)^The map 'Map' of Files.Machine .*{why}.*Fix: give --") as error:
+        settings.job()
+    assert f"--{name.replace('_', '-')}." in str(error.value)
+    given = {"source": Source.LIST, "child": Child.EXPRESS}.get(name, 5)
+    assert getattr(settings.job(**{name: given}), name) == given
+
+
+def test_should_read_a_concurrency_path_as_an_expression(read: Callable[..., MapSettings]) -> None:
+    state = changed(changed(MAP, "MaxConcurrency"), "MaxConcurrencyPath", to="$.n")
+    assert set(read(state).missing) == {"max_concurrency"}
+
+
+@pytest.mark.parametrize(
+    ("states", "count"),
+    [
+        ({"A": changed(INVOKE, "End") | {"Next": "B"}, "B": PASS}, 2),
+        ({"A": {"Type": "Choice", "Choices": [{"Next": "B"}], "Default": "C"}, "B": INVOKE, "C": PASS}, 2),
+        ({"A": {"Type": "Parallel", "Branches": [definition(B=INVOKE), definition(C=PASS)], "End": True}}, 3),
+        ({"A": changed(INVOKE, "End") | {"Next": "B"}, "B": {"Type": "Choice", "Choices": [{"Next": "A"}]}}, None),
+        ({"A": {"Type": "Map", "ItemProcessor": definition(B=INVOKE), "End": True}}, None),
+    ],
+    ids=["chain", "longest way", "both branches", "loop", "map"],
+)
+def test_should_count_the_states_of_a_child(
+    read: Callable[..., MapSettings], states: JsonObject, count: int | None
+) -> None:
+    settings = read(child(MAP, **states))
+    assert settings.values.get("states_per_child") == count
+    assert ("states_per_child" in settings.missing) == (count is None)
+
+
+@pytest.mark.parametrize(
+    "invoke",
+    [
+        {"Type": "Task", "Resource": "${Fn}", "End": True},
+        {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "${Fn}:live"}},
+        {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::aws-sdk:lambda:invoke",
+            "Arguments": {"FunctionName": "Files-Reader"},
+        },
+    ],
+    ids=["resource", "alias", "name"],
+)
+def test_should_find_the_function(read: Callable[..., MapSettings], invoke: JsonObject) -> None:
+    assert read(child(MAP, A=invoke), function={"MemorySize": 300}).values["function_memory_mb"] == 300
+
+
+@pytest.mark.parametrize("name", ["arn:aws:lambda:us-east-1:111111111111:function:theirs", "{% $f %}"])
+def test_should_ask_for_the_memory_of_a_function_of_elsewhere(read: Callable[..., MapSettings], name: str) -> None:
+    settings = read(child(MAP, A=changed(INVOKE, "Arguments", "FunctionName", to=name)))
+    with pytest.raises(ValueError, match=r"isn't in this assembly. Fix: give --function-memory-mb."):
+        settings.job()
+
+
+def test_should_refuse_children_without_a_function(read: Callable[..., MapSettings]) -> None:
+    with pytest.raises(ValueError, match=r"No child of 'Map' of Files.Machine runs a Lambda function; allowed: "):
+        read(child(MAP, A=PASS))
+
+
+@pytest.mark.parametrize("states", [{"A": PASS}, {"A": changed(MAP, "ItemProcessor", "ProcessorConfig")}])
+def test_should_refuse_an_assembly_without_a_distributed_map(tmp_path: Path, states: JsonObject) -> None:
+    folder = write(tmp_path, machines={"Machine1A2B3C4D": definition(**states)})
+    with pytest.raises(ValueError, match="has no Distributed Map; allowed: an assembly with a Map whose"):
+        read_map(Assembly.read(folder))
+
+
+@pytest.mark.parametrize(
+    "machine", [{"StartAt": "A"}, {"States": []}, {"States": {"A": 1}}, {"States": {"A": {"Branches": [2]}}}]
+)
+def test_should_survive_a_definition_that_is_none(tmp_path: Path, machine: JsonObject) -> None:
+    with pytest.raises(ValueError, match="has no Distributed Map"):
+        read_map(Assembly.read(write(tmp_path, machines={"Machine1A2B3C4D": machine})))
+
+
+TWO = {
+    "First1A2B3C4D": definition(Map=MAP),
+    "Second1A2B3C4D": definition(Other=changed(MAP, "MaxConcurrency", to=9) | {"Label": "Others"}),
+}
+
+
+def test_should_ask_which_of_several_maps(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"2 Distributed Maps: 'Map' of Files.First, 'Other' of Files.Second. Fix: ch"):
+        read_map(Assembly.read(write(tmp_path, machines=TWO)))
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"map_name": "Other"},
+        {"map_name": "Others"},
+        {"machine": "Second"},
+        {"machine": "Second1A2B3C4D"},
+        {"machine": "Files.Second"},
+        {"machine": "Files/Second"},
+        {"machine": "Files-Second1A2B3C4D"},
+        {"machine": "Second", "map_name": "Other"},
+    ],
+)
+def test_should_choose_a_map_by_its_names(tmp_path: Path, chosen: dict[str, str]) -> None:
+    assert job_from(Assembly.read(write(tmp_path, machines=TWO)), **chosen).max_concurrency == 9
+
+
+def test_should_list_the_maps_for_a_name_that_none_has(tmp_path: Path) -> None:
+    assembly = Assembly.read(write(tmp_path, machines=TWO))
+    with pytest.raises(ValueError, match=r"No Distributed Map is 'Map' of 'Second'. Allowed: 'Map' of Files.First, 'O"):
+        read_map(assembly, machine="Second", map_name="Map")
+
+
+def test_should_take_the_only_map_that_can_be_foreseen(tmp_path: Path) -> None:
+    machines = TWO | {"First1A2B3C4D": definition(Map=child(MAP, A=PASS))}
+    assert read_map(Assembly.read(write(tmp_path, machines=machines))).map_name == "Other"
+
+
+def test_should_find_a_map_inside_another_state(tmp_path: Path) -> None:
+    inner = {"Type": "Parallel", "Branches": [definition(Map=MAP), definition(A=PASS)], "End": True}
+    job = job_from(Assembly.read(write(tmp_path, machines={"Machine1A2B3C4D": definition(Both=inner)})))
+    assert (job.max_concurrency, job.parent_states) == (50, 3)
