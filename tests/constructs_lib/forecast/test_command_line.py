@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -23,6 +24,7 @@ from constructs_lib.forecast.verdict import verdict
 from tests.constructs_lib.forecast.assemblies import MAP, changed, definition, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SMALL = ("--objects", "2000")
@@ -270,38 +272,44 @@ def test_should_load_neither_jsii_nor_boto3() -> None:
     assert out.endswith("\n0 []\n")
 
 
-def interrupted(stderr: int | None = None) -> tuple[subprocess.Popen[bytes], float]:
-    return subprocess.Popen(
-        [*COMMAND, "--objects", "20000000", "--batch-size", "10"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if stderr is None else stderr,
-    ), time.monotonic()
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start a forecast that takes a while; it is gone after the test."""
+    commands: list[subprocess.Popen[bytes]] = []
+
+    def start(stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        arguments = ("--objects", "20000000", "--batch-size", "20")
+        commands.append(subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=stderr))
+        return commands[-1]
+
+    yield start
+    for command in commands:
+        command.kill()
+        command.communicate()
 
 
-def test_should_end_in_a_line_at_ctrl_c() -> None:
-    command, _ = interrupted()
+def test_should_end_in_a_line_at_ctrl_c(start: Callable[..., subprocess.Popen[bytes]]) -> None:
+    command = start()
     time.sleep(1.5)
     command.send_signal(signal.SIGINT)
     out, err = command.communicate(timeout=60)
     assert (command.returncode, out, err) == (130, b"", b"error: Interrupted.\n")
 
 
-def test_should_show_a_bar_on_a_terminal_after_a_second() -> None:
+def test_should_show_a_bar_on_a_terminal_after_a_second(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     terminal, inside = pty.openpty()
-    command, begun = interrupted(inside)
+    begun = time.monotonic()
+    command = start(inside)
     os.close(inside)
-    first = os.read(terminal, 65_536)
-    assert b"Forecast" in first or b"\x1b[?25l" in first
+    seen = b""
+    while b"%" not in seen:
+        seen += os.read(terminal, 65_536)
     assert time.monotonic() - begun >= 1
+    assert b"Forecast" in seen
     command.send_signal(signal.SIGINT)
-    seen = first
-    try:
+    with contextlib.suppress(OSError):  # the other end is closed
         while chunk := os.read(terminal, 65_536):
             seen += chunk
-    except OSError:  # the other end is closed
-        pass
     os.close(terminal)
-    command.communicate(timeout=60)
-    assert command.returncode == 130
-    assert b"%" in seen
-    assert seen.rstrip().endswith(b"error: Interrupted.")
+    assert command.wait(timeout=60) == 130
+    assert seen.endswith(b"error: Interrupted.\r\n")
