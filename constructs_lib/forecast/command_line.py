@@ -196,18 +196,19 @@ def _save(forecast: Forecast, path: Path, assembly: Path | None) -> None:
             'pip install "step-functions-at-scale[forecast]", or leave it out.'
         )
     from constructs_lib.forecast.metrics import limits_of, metrics_of, use_of
-    from constructs_lib.forecast.saved_series import save
+    from constructs_lib.forecast.saved_series import save, series_asked_for
     from constructs_lib.testing.alarm_simulation import AlarmSimulation
 
     job, run = forecast.job, forecast.likely
+    series = metrics_of(use_of(run), limits_of(run))
     alarms = None if assembly is None else AlarmSimulation.read(assembly, region=job.region)
     try:
         save(
-            metrics_of(use_of(run), limits_of(run)),
+            series,
             path,
             name=f"{job.objects:,} objects, {job.batch_size:,} a batch, {job.max_concurrency:,} at a time",
             about=f"The likely run of a forecast: {job.child} children, {job.source}, {job.region}.",
-            alarms=alarms,
+            alarms=alarms if alarms is not None and series_asked_for(series, alarms) else None,
         )
     except OSError as error:
         raise ValueError(f"{str(path)!r} can't be written: {error.strerror}. Fix: give another file.") from None

@@ -21,6 +21,8 @@ from constructs_lib.forecast.job import Job
 from constructs_lib.forecast.saved_series import read_series
 from constructs_lib.forecast.simulation import forecast
 from constructs_lib.forecast.verdict import verdict
+from constructs_lib.forecast.workflow import job_from
+from constructs_lib.testing import run_scenarios
 from tests.constructs_lib.forecast.assemblies import MAP, changed, definition, write
 
 if TYPE_CHECKING:
@@ -143,14 +145,19 @@ def test_should_list_the_constants(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.count("documented, 2") == sum(one["basis"] == "documented" for one in found.values())
 
 
-def test_should_save_the_likely_run_as_a_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("has_assembly", [False, True], ids=["", "without alarms"])
+def test_should_save_the_likely_run_as_a_scenario(
+    has_assembly: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "run.yaml"
-    code, _, err = run(capsys, *SMALL, "--save-scenario", str(file))
+    folder = [str(write(tmp_path))] if has_assembly else []
+    code, _, err = run(capsys, *folder, *SMALL, "--save-scenario", str(file))
     assert (code, err) == (0, f"Saved {file}: the likely run's metrics as a scenario of alarms.\n")
     (transitions,) = (
         points for key, points in read_series(file).items() if "ConsumedCapacity" in key and "StateTransition" in key
     )
-    assert sum(point or 0 for point in transitions) == forecast(Job(objects=2_000)).likely.transitions
+    job = job_from(Assembly.read(tmp_path), objects=2_000) if has_assembly else Job(objects=2_000)
+    assert sum(point or 0 for point in transitions) == forecast(job).likely.transitions
 
 
 @pytest.mark.parametrize(
@@ -313,3 +320,30 @@ def test_should_show_a_bar_on_a_terminal_after_a_second(start: Callable[..., sub
     os.close(terminal)
     assert command.wait(timeout=60) == 130
     assert seen.endswith(b"error: Interrupted.\r\n")
+
+
+def test_should_save_with_the_run_what_the_alarms_of_the_assembly_make_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(tmp_path)
+    template = json.loads((folder / "Files.template.json").read_text())
+    template["Resources"]["Busy"] = {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "Namespace": "AWS/States",
+            "MetricName": "ConsumedCapacity",
+            "Dimensions": [{"Name": "ServiceMetric", "Value": "StateTransition"}],
+            "Statistic": "Sum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 10,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching",
+        },
+    }
+    (folder / "Files.template.json").write_text(json.dumps(template))
+    file = tmp_path / "run.yaml"
+    assert run(capsys, str(folder), *SMALL, "--save-scenario", str(file))[0] == 0
+    (result,) = run_scenarios(file, Assembly.read(folder))
+    assert result
+    assert [expected.alarm for expected in result.scenario.alarms] == ["Files.Busy"]
