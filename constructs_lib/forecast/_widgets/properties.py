@@ -79,7 +79,7 @@ class Properties:
         """Return a finite number, None where there is none."""
         value = self.take(name)
         if value is None or is_number(value):
-            return value
+            return None if value is None else float(value)
         self._refuse_value(name, value, "a number")
         return None
 

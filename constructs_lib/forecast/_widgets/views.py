@@ -6,6 +6,7 @@ What can't be drawn is said in `refused`, in sentences; where that is the whole 
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ _SUMMARIES: dict[str, Callable[[list[float]], float]] = {
 _SUMMARY_NAMES = {"MIN": "Min", "MAX": "Max", "SUM": "Sum", "AVG": "Avg"}
 _MOST_CELLS = 20_000
 _STATES = ("ALARM", "INSUFFICIENT_DATA", "OK")
-_NO_DATA = '<p class="empty">No data available: no series has a point for it.</p>'
+_NO_DATA = '<p class="empty">No data available</p>'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,11 @@ def _text(properties: Properties) -> View:
 def _alarms(properties: Properties, alarms: Alarms) -> View:
     title = properties.text("title", "Alarms")
     sort = properties.choice("sortBy", ("default", "stateUpdatedTimestamp", "timestamp"))
-    states = [each for each in properties.items("states") if each in _STATES] if properties.has("states") else []
+    wanted = properties.items("states")
+    states = [each for each in _STATES if each in wanted]
+    for each in wanted:
+        if each not in _STATES:
+            properties.refuse("states", f"{shown(each)}; allowed: {', '.join(_STATES)}")
     tiles, told = [], []
     for place, reference in enumerate(properties.items("alarms")):
         if not isinstance(reference, str):
@@ -96,10 +101,15 @@ def _alarms(properties: Properties, alarms: Alarms) -> View:
         told.append({"name": alarm.name, "states": None if alarm.states is None else _runs(alarm.states)})
         tiles.append(
             f'<li class="tile" title="{html.escape(alarm.path)}&#10;{html.escape(alarm.about)}">'
-            f'<b>{html.escape(alarm.name)}</b><span class="state"></span></li>'
+            f'<b>{_breakable(alarm.name)}</b><span class="state"></span></li>'
         )
     inner = f'<ul class="tiles">{"".join(tiles)}</ul><p class="empty" hidden></p>'
     return View(kind="alarms", title=title, html=inner, data={"alarms": told, "sort": sort, "only": states})
+
+
+def _breakable(name: str) -> str:
+    """A name of many words in one, which a line may break between them."""
+    return "<wbr>".join(html.escape(word) for word in re.split(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[-_.:/])", name))
 
 
 def _runs(states: Sequence[str]) -> list[list[Any]]:
@@ -132,7 +142,10 @@ def _graph(properties: Properties, title: str, lines: list[Line], _: int) -> Vie
     marks = _marks(properties, sides=True)
     drawn = _drawn(lines)
     units = f"<span>{html.escape(left['label'])}</span><span>{html.escape(right['label'])}</span>"
-    plot = '<div class="plot"></div>' + ("" if any(_has_points(line) for line in lines) else _NO_DATA)
+    names = html.escape(", ".join(line.label for line in lines))
+    plot = f'<div class="plot" role="img" aria-label="{names}"></div>' + (
+        "" if any(_has_points(line) for line in lines) else _NO_DATA
+    )
     inner = f'<p class="units">{units}</p><div class="drawing legend-{position}">{plot}{_legend(drawn, position)}</div>'
     data = {"lines": drawn, "left": left, "right": right, "stacked": stacked, "marks": marks}
     return View(kind="graph", title=title, html=inner, data=data)
@@ -252,7 +265,7 @@ def _table(properties: Properties, title: str, lines: list[Line], minutes: int) 
         points_too = False
     write = _full if full else short
     head = ["Label", *(_SUMMARY_NAMES[each] for each in summaries)]
-    head += [f"{minute // 60}:{minute % 60:02}" for minute in times] if points_too else []
+    head += [f"{minute // 60:02}:{minute % 60:02}" for minute in times] if points_too else []
     columns: list[list[str]] = []
     for line in lines:
         real = [point for point in line.points if point is not None]

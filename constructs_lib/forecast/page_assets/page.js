@@ -36,7 +36,7 @@
     return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }) + SUFFIXES[size];
   };
   const full = (value) => (value === null ? "--" : value.toLocaleString("en", { maximumFractionDigits: 4 }));
-  const clock = (minute) => `${Math.floor(minute / 60)}:${String(minute % 60).padStart(2, "0")}`;
+  const clock = (minute) => [Math.floor(minute / 60), minute % 60].map((each) => String(each).padStart(2, "0")).join(":");
 
   // The point that holds in a minute: that of its period.
   const at = (line, minute) => line.points[Math.floor(minute / line.period)] ?? null;
@@ -208,11 +208,10 @@
   // Only a point with none beside it gets a dot: as a line it would be nothing.
   const lonely = (plot, series, from, to) => {
     const points = plot.data[series];
-    const alone = [];
-    for (let i = from; i <= to; i++) {
-      if (points[i] === null || points[i] === undefined) continue;
-      if ((points[i - 1] ?? null) === null && (points[i + 1] ?? null) === null) alone.push(i);
-    }
+    const places = [];
+    for (let i = from; i <= to; i++) if (points[i] !== undefined) places.push(i);
+    const missing = (place) => place === undefined || points[place] === null;
+    const alone = places.filter((i, k) => points[i] !== null && missing(places[k - 1]) && missing(places[k + 1]));
     if (alone.length > 0) {
       const { ctx } = plot;
       ctx.save();
@@ -234,7 +233,7 @@
       points.map((point, minute) => {
         const total = totals[Boolean(lines[i].right)];
         total[minute] += point ?? 0;
-        return point === null || point === undefined ? point : total[minute];
+        return point === undefined ? undefined : total[minute];
       }),
     );
   };
@@ -258,6 +257,7 @@
       const element = item.querySelector(".plot");
       const line = widget.lines[i];
       const now = make("div", "now");
+      now.hidden = line.points.every((point) => point === null);
       const mark = (plot) => (now.style.left = `${plot.valToPos(chosen, "x")}px`);
       const plot = new uPlot(
         {
@@ -354,7 +354,7 @@
 
   // -- tables
   const table = (section) => {
-    const cells = [...section.querySelectorAll("th")].filter((cell) => /^\d+:\d\d$/.test(cell.textContent));
+    const cells = [...section.querySelectorAll("th")].filter((cell) => /^\d\d+:\d\d$/.test(cell.textContent));
     const byText = new Map(cells.map((cell) => [cell.textContent, cell]));
     listeners.push((minute) => {
       for (const cell of cells) cell.classList.remove("chosen");

@@ -10,21 +10,18 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
-from constructs_lib.assembly import Assembly
 from constructs_lib.forecast.page import Page, render
 from constructs_lib.testing import AlarmSimulation
-from stacks.quotas import QuotasStack
-from stacks.settings import Settings
 from tests.browser import chromium
-from tests.cdk import make_app
-from tests.stacks.quotas_app import ACCOUNT, ORDERS, WATCHED
+from tests.stacks.quotas_app import ACCOUNT, ORDERS, WATCHED, synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Position
     from playwright.sync_api import Page as Tab
 
     from constructs_lib.testing.alarm_history import AlarmHistory
@@ -65,21 +62,18 @@ class Rendered:
 
 @cache
 def quotas(watched: bool) -> Rendered:
-    app = make_app({"aws:cdk:enable-path-metadata": True, **(WATCHED if watched else {})})
-    settings = Settings.from_context(app.node.get_all_context())
-    QuotasStack(app, "Quotas", settings=settings)
-    assembly = Assembly.read(app.synth().directory)
-    [stack] = assembly.stacks
+    assembly, _ = synthesize(WATCHED if watched else {})
+    [stack] = (stack for stack in assembly.stacks if stack.id == "Quotas")
     [dashboard] = stack.resources("AWS::CloudWatch::Dashboard").values()
     body = json.loads(stack.resolve(dashboard["Properties"]["DashboardBody"]))
-    history = AlarmSimulation.read(assembly).run(BURST, start="OK")
+    history = AlarmSimulation.read(assembly, stack="Quotas").run(BURST, start="OK")
     page = render(body, BURST | WHO, title="Quotas", alarms=history)
     return Rendered(body, history, page)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["default", "watched"])
 def rendered(request: pytest.FixtureRequest) -> Rendered:
-    return quotas(bool(request.param))
+    return quotas(watched=bool(request.param))
 
 
 def named(rendered: Rendered, title: str) -> list[int]:
@@ -263,7 +257,7 @@ def test_should_show_the_minute_that_the_slider_chooses(browser: Browser, tmp_pa
     assert {name: text for name, text in states.items() if "Critical" in name} == {
         name: "OK" for name in states if "Critical" in name
     }
-    assert sorted(states.values()) == ["In alarm since 0:05", "In alarm since 0:05", "OK"]
+    assert sorted(states.values()) == ["In alarm since 00:05", "In alarm since 00:05", "OK"]
     on = tab.locator(".widget", has=tab.get_by_role("heading", name="Alarms that are on"))
     assert on.locator(".tile:visible").count() == 1
     assert tab.locator("#alarms-on").inner_text() == "3 alarms on"
@@ -284,7 +278,7 @@ def test_should_move_by_keys_and_play(browser: Browser, tmp_path: Path) -> None:
     now = tab.locator("#now")
 
     def at(minute: int) -> None:
-        assert now.inner_text().split() == [f"0:{minute:02}", "minute", str(minute)]
+        assert now.inner_text().split() == [f"00:{minute:02}", "minute", str(minute)]
 
     at(7)
     tab.keyboard.press("ArrowRight")
@@ -299,7 +293,7 @@ def test_should_move_by_keys_and_play(browser: Browser, tmp_path: Path) -> None:
     tab.keyboard.press("Space")
     pause = tab.get_by_role("button", name="Pause")
     pause.wait_for()
-    tab.wait_for_function("Number(document.getElementById('minute').value) >= 2")
+    expect(tab.get_by_role("slider")).to_have_value(re.compile("[2-9]|[1-3][0-9]"))
     pause.click()
     stopped = now.inner_text()
     tab.wait_for_timeout(500)
@@ -315,7 +309,7 @@ def test_should_tell_the_values_under_the_pointer_and_choose_a_minute_by_a_click
     plot = tab.locator(".graph .u-over").first
     box = plot.bounding_box()
     assert box is not None
-    at = {"x": box["width"] * 5.5 / MINUTES, "y": box["height"] / 2}
+    at: Position = {"x": box["width"] * 5.5 / MINUTES, "y": box["height"] / 2}
     plot.hover(position=at)
     told = tab.get_by_role("tooltip").inner_text()
     assert "Minute 5" in told
