@@ -7,7 +7,7 @@ documented number has three equal values. Dates are those of reading or measurin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -390,3 +390,42 @@ CONSTANTS = Constants(
     ),
 )
 """AWS's."""
+
+LOCAL_CONCURRENCY = 4
+"""Children that the embedded AWS runs at a time on two cores."""
+
+
+def _local(constant: Constant, optimistic: float, likely: float, pessimistic: float) -> Constant:
+    return replace(
+        constant,
+        optimistic=optimistic,
+        likely=likely,
+        pessimistic=pessimistic,
+        basis=Basis.MEASURED,
+        source=f"python -m bench --only scale: 2,000 objects in about 4 s, 20,000 in about 23 s; {_MACHINE}.",
+    )
+
+
+LOCAL_CLOUD = replace(
+    CONSTANTS,
+    start_seconds=_local(CONSTANTS.start_seconds, 0.02, 0.05, 0.2),
+    state_seconds=_local(CONSTANTS.state_seconds, 0.01, 0.02, 0.05),
+    map_start_seconds=_local(CONSTANTS.map_start_seconds, 0.05, 0.1, 0.3),
+    express_child_seconds=_local(CONSTANTS.express_child_seconds, 0.02, 0.05, 0.1),
+    standard_child_seconds=_local(CONSTANTS.standard_child_seconds, 0.02, 0.05, 0.1),
+    list_page_seconds=_local(CONSTANTS.list_page_seconds, 0.02, 0.05, 0.1),
+    item_rows=_local(CONSTANTS.item_rows, 1e6, 500e3, 100e3),
+    lambda_slowness=_local(CONSTANTS.lambda_slowness, 1, 1, 2),
+    lambda_bytes=_local(CONSTANTS.lambda_bytes, 1e9, 500e6, 100e6),
+    cold_start_seconds=_local(CONSTANTS.cold_start_seconds, 0.4, 0.7, 1),
+    s3_get_seconds=_local(CONSTANTS.s3_get_seconds, 2e-3, 5e-3, 10e-3),
+    s3_gets=_local(CONSTANTS.s3_gets, 1_400, 1_100, 700),
+    s3_partitioned=_local(CONSTANTS.s3_partitioned, 0, 0, 0),
+    s3_patience_seconds=_local(CONSTANTS.s3_patience_seconds, 1e9, 1e9, 1e9),
+    writer_seconds=_local(CONSTANTS.writer_seconds, 0.05, 0.1, 0.3),
+    reduce_wait_seconds=_local(CONSTANTS.reduce_wait_seconds, 0.1, 0.2, 0.5),
+)
+"""Those of the embedded AWS on the machine measured on, whose S3 is one process: a single partition that never refuses.
+
+Its runs have `max_concurrency` LOCAL_CONCURRENCY at most.
+"""

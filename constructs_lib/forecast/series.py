@@ -42,7 +42,10 @@ class Series:
         ]
 
     def _step(self, time: float, level: float) -> None:
-        second = min(int(time), self._length - 1)
-        missed = min(time - second, 1)
-        self._changes[second] += level * (1 - missed)
-        self._changes[second + 1] += level * missed
+        # The end of the last second is a second's beginning that the series doesn't have.
+        second = int(time)
+        if second >= self._length:
+            second = self._length - 1
+        missed = level * (time - second)
+        self._changes[second] += level - missed
+        self._changes[second + 1] += missed

@@ -176,6 +176,7 @@ def _usage(job: Job, constants: Constants, case: Case, children: Children, trans
 
 def _series(job: Job, before: _Before, after: _After, children: Children) -> dict[str, list[float]]:
     series = {name: Series(after.end) for name in SERIES}
+    again = Series(after.end)
     transitions, running = series["transitions"], series["lambda_concurrency"]
     transitions.add_amount(0, before.started, before.states)
     transitions.add_amount(after.mapped, after.end, after.states)
@@ -183,15 +184,16 @@ def _series(job: Job, before: _Before, after: _After, children: Children) -> dic
     running.add_level(after.written, after.reduced)
     standard = job.child is Child.STANDARD
     for child in range(children.count):
-        size = children.objects(child)
         started, left = children.started[child], children.left[child]
-        throttled = children.throttled_gets[child]
-        series["objects_read"].add_amount(started, left, size)
-        series["gets"].add_amount(started, left, size + throttled + children.wasted_gets[child])
-        if throttled:
+        available, dispatched = children.available[child], children.dispatched[child]
+        throttled, wasted = children.throttled_gets[child], children.wasted_gets[child]
+        series["objects_read"].add_amount(started, left, children.objects(child))
+        if throttled or wasted:
             series["throttled_gets"].add_amount(started, left, throttled)
-        series["children_waiting"].add_level(children.available[child], children.dispatched[child])
-        series["children_running"].add_level(children.dispatched[child], children.ended[child])
+            again.add_amount(started, left, throttled + wasted)
+        if dispatched > available:
+            series["children_waiting"].add_level(available, dispatched)
+        series["children_running"].add_level(dispatched, children.ended[child])
         running.add_level(children.invoked[child], left)
         if standard:
             entered = children.entered[child]
@@ -199,4 +201,6 @@ def _series(job: Job, before: _Before, after: _After, children: Children) -> dic
             transitions.add_moment(left, children.retries[child] + children.lambda_retries[child])
             if children.throttled[child]:
                 series["throttled_transitions"].add_moment(entered, job.states_per_child)
-    return {name: values.values() for name, values in series.items()}
+    made = {name: values.values() for name, values in series.items()}
+    made["gets"] = list(map(sum, zip(made["objects_read"], again.values(), strict=True)))
+    return made

@@ -72,7 +72,7 @@ def _change(run: Run, constants: Constants) -> str:
     job, limit = run.job, run.bindings[0].limit
     granted = batches_granted(run, constants)
     if limit is Limit.S3_GETS:
-        lower = f"lower max_concurrency to {granted:,}"
+        lower = f"lower max_concurrency to {granted:,}, which S3 grants without throttling"
         return f"spread the objects over the prefixes by an index, or {lower}" if job.source is Source.LIST else lower
     if limit is Limit.MAX_CONCURRENCY:
         most = min(granted, job.lambda_concurrency, job.children, MAX_CONCURRENCY)
@@ -87,12 +87,14 @@ def _change(run: Run, constants: Constants) -> str:
 
 
 def batches_granted(run: Run, constants: Constants = CONSTANTS) -> int:
-    """Return how many batches at a time S3 grants as many GETs as they ask for; in the order of keys, one prefix's."""
+    """Return how many children at a time S3 grants as many GETs as they ask for; in the order of keys, one prefix's."""
     job = run.job
     gets = constants.s3_gets.at(run.case)
     if job.source is Source.INDEX:
         gets *= partitions(job, constants, run.case)
-    return max(1, int(gets * run.batch_seconds / min(job.batch_size, job.objects)))
+    express = job.child is Child.EXPRESS
+    around = (constants.express_child_seconds if express else constants.standard_child_seconds).at(run.case)
+    return max(1, int(gets * (run.batch_seconds + around) / min(job.batch_size, job.objects)))
 
 
 _CHANGES = {
