@@ -16,7 +16,7 @@ export JSII_NODE := $(BIN)/node
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit check format synth bootstrap deploy destroy bench parity snapshots clean
+.PHONY: help setup demo test unit check format synth bootstrap deploy destroy bench dashboard parity snapshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ destroy: setup ## what `make deploy` made; buckets with your data stay unless yo
 
 bench: setup ## ratios and bars, measured here and now; writes build/bench.json
 	$(BIN)/python -m bench $(ARGS)
+
+dashboard: setup ## the stack Quotas' dashboard while an account is loaded, simulated; writes build/dashboard.html
+	@$(CDK) synth --quiet Quotas --output build/dashboard
+	@$(BIN)/python -m constructs_lib.forecast.dashboard build/dashboard --region eu-central-1 --out build/dashboard.html $(ARGS)
 
 parity: setup ## the local cloud against what AWS recorded; writes build/parity.json; ARGS="--case ID" shows one case
 	$(BIN)/python -m parity $(ARGS)

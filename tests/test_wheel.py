@@ -113,7 +113,12 @@ def test_should_carry_the_handlers_and_nothing_that_is_not_for_users(wheel: Path
     assert {name.rpartition("/")[2] for name in drawing} == {
         "graph.html", "graph.css", "graph.js", "viz-global.js", "LICENSE",
     }  # fmt: skip
-    assert [name for name in names if name.endswith(".dist-info/licenses/constructs_lib/local/page_assets/viz/LICENSE")]
+    picture = {name for name in names if name.startswith("constructs_lib/forecast/page_assets/")}
+    assert {name.rpartition("/")[2] for name in picture} == {
+        "page.html", "page.css", "page.js", "uPlot.iife.min.js", "uPlot.min.css", "LICENSE",
+    }  # fmt: skip
+    for library in ("local/page_assets/viz", "forecast/page_assets/uplot"):
+        assert [name for name in names if name.endswith(f".dist-info/licenses/constructs_lib/{library}/LICENSE")]
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"constructs_lib"}
     assert not [name for name in names if re.search(r"\.pyc$|__pycache__|(^|/)tests/", name)]

@@ -1,11 +1,11 @@
 // Copies what the pages need from node_modules: the map's into lambdas/wind_speed/page_assets, licences beside it, and the
 // state machine's drawing (Viz.js, whose package has no licence file: the one beside it is ours to keep up) into
-// constructs_lib/local/page_assets.
+// constructs_lib/local/page_assets, the dashboard's lines (uPlot) into constructs_lib/forecast/page_assets.
 //
 //   node tools/vendor_page.mjs           write the files
 //   node tools/vendor_page.mjs --check   exit code 1 and a line a file that differs
 //
-// Leaflet and Viz.js are copied as they are. The land outlines come from world-atlas (Natural Earth, 1:50 million):
+// Leaflet, Viz.js and uPlot are copied as they are. The land outlines come from world-atlas (Natural Earth, 1:50 million):
 // TopoJSON is decoded, cut at the 180th meridian, rounded to 0.01 degree, thinned to a tolerance of 0.02 degree, and
 // written as delta-encoded rings. That is 0.2 MB, where GeoJSON of the same outlines is 2.4 MB, and no decoder needs to
 // travel with the page.
@@ -18,6 +18,7 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const MAP = "lambdas/wind_speed/page_assets";
 const DRAWING = "constructs_lib/local/page_assets";
+const DASHBOARD = "constructs_lib/forecast/page_assets";
 const { feature } = createRequire(import.meta.url)("topojson-client");
 
 const UNITS_PER_DEGREE = 100;
@@ -110,6 +111,12 @@ const files = {
   [`${MAP}/land/land.json`]: land(),
   [`${MAP}/land/LICENSE`]: fromModules("world-atlas/LICENSE"),
   [`${DRAWING}/viz/viz-global.js`]: fromModules("@viz-js/viz/dist/viz-global.js"),
+  ...Object.fromEntries(
+    ["LICENSE", "dist/uPlot.iife.min.js", "dist/uPlot.min.css"].map((file) => [
+      `${DASHBOARD}/uplot/${file.replace("dist/", "")}`,
+      fromModules(`uplot/${file}`),
+    ]),
+  ),
 };
 
 const check = process.argv.includes("--check");

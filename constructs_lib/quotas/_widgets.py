@@ -129,7 +129,7 @@ def ranking(title: str, found: cloudwatch.IMetric, *, region: str | None) -> Siz
     return lambda width: cloudwatch.TableWidget(
         title=title,
         metrics=[found],
-        layout=cloudwatch.TableLayout.VERTICAL,
+        layout=cloudwatch.TableLayout.HORIZONTAL,
         summary=cloudwatch.TableSummaryProps(
             columns=[cloudwatch.TableSummaryColumn.SUM], hide_non_summary_columns=True, sticky=True
         ),

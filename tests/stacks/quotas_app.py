@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from typing import TYPE_CHECKING
 
 from cdk_nag import AwsSolutionsChecks
@@ -28,8 +30,16 @@ WATCHED: dict[str, object] = {
 
 
 def synthesize(context: Mapping[str, object]) -> tuple[Assembly, list[str]]:
-    """The app, and what cdk-nag finds in the stack Quotas; with the paths that the CDK CLI asks for."""
-    root = make_app({"aws:cdk:enable-path-metadata": True, **context})
+    """The app, and what cdk-nag finds in the stack Quotas; with the paths that the CDK CLI asks for.
+
+    Once for each context: several modules look at the same.
+    """
+    return _synthesized(json.dumps(context, sort_keys=True))
+
+
+@cache
+def _synthesized(context: str) -> tuple[Assembly, list[str]]:
+    root = make_app({"aws:cdk:enable-path-metadata": True, **json.loads(context)})
     app.build(root)
     quotas = root.node.find_child("Quotas")
     findings = [violation.rule_name for violation in AwsSolutionsChecks(root).validate_scope(quotas).violations]
