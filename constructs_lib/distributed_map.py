@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html; a valu
 deployment, or silently takes for another, is refused here, at construction.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
@@ -21,6 +22,14 @@ from constructs_lib._checks import check_bucket, check_integer, check_kind, chec
 from constructs_lib._lambda_task import LambdaTask, jsonata
 from constructs_lib._nested_task import state_with_credentials
 from constructs_lib._query_language import jsonpath_in_chain, jsonpath_in_processor
+from constructs_lib._run_limits import (
+    MAX_INPUT_BYTES,
+    warn_of_batch,
+    warn_of_concurrency,
+    warn_of_dispatch,
+    warn_of_express_child,
+    warn_of_transitions,
+)
 from constructs_lib.object_source import KeyExpression, ObjectSource, key_pattern, key_statements, key_value
 from constructs_lib.retries import EXPRESS_SECONDS, LAMBDA_RETRIES, RetryPolicy
 
@@ -31,7 +40,6 @@ _MAX_LABEL = 40
 _MAX_STATE_NAME = 80
 _MAX_CONCURRENCY = 10_000
 _MAX_BATCH_ITEMS = 100_000_000
-_MAX_BATCH_BYTES = 256 * 1024
 
 _PROCESS, _REDUCE = ": process", ": reduce"
 """Behind the map's own name, those of the states that are made of functions."""
@@ -67,6 +75,10 @@ class S3DistributedMap(sfn.StateMachineFragment):
 
     The state machine's role gets permission to read the items, to write the results under their prefix, to invoke the
     functions and to run the map. The functions' own permissions on the objects are yours to grant.
+
+    Settings that are certain to run into a limit are warned of at synth, each by an id to acknowledge: more children
+    than Lambda runs or Step Functions starts, more state transitions than the Region has, a batch without room for its
+    items, an Express child that needs over five minutes.
 
     Args:
         scope: The construct that this one belongs to.
@@ -175,11 +187,18 @@ class S3DistributedMap(sfn.StateMachineFragment):
             map_execution_type=child_type,
             result_writer_v2=_ResultWriter(results_bucket, prefix),
         )
-        if _is_function(processor) and child_type is sfn.StateMachineType.EXPRESS:
-            self._warn_of_long_retries(processor, retries)
         self._map.item_processor(self._states(f"{construct_id}{_PROCESS}", processor, retries))
         self._refuse_jsonpath("processor", jsonpath_in_processor(self._map))
-        self._refuse_credentials()
+        rendered: Mapping[str, Any] = self._map.to_state_json(sfn.QueryLanguage.JSONATA)
+        self._refuse_credentials(rendered)
+        function = processor if _is_function(processor) else None
+        self._warn_of_children(rendered["ItemProcessor"], child_type, max_concurrency, function, retries)
+        warn_of_batch(
+            self,
+            max_items_per_batch,
+            max_input_bytes_per_batch,
+            _least_item_bytes(rendered, only_key=item_selector is None),
+        )
 
         self._end_states: list[sfn.INextable] = list(self._map.end_states)
         if reducer is not None:
@@ -277,8 +296,7 @@ class S3DistributedMap(sfn.StateMachineFragment):
                 "by its class's .jsonata(…), such as sfn.Pass.jsonata(…)."
             )
 
-    def _refuse_credentials(self) -> None:
-        rendered: Mapping[str, Any] = self._map.to_state_json(sfn.QueryLanguage.JSONATA)
+    def _refuse_credentials(self, rendered: Mapping[str, Any]) -> None:
         found = state_with_credentials(rendered["ItemProcessor"]["States"])
         if found is not None:
             raise usage_error(
@@ -315,7 +333,7 @@ class S3DistributedMap(sfn.StateMachineFragment):
                 "max_input_bytes_per_batch",
                 size,
                 low=1,
-                high=_MAX_BATCH_BYTES,
+                high=MAX_INPUT_BYTES,
                 fix="A child's input can't be larger.",
             )
 
@@ -331,19 +349,36 @@ class S3DistributedMap(sfn.StateMachineFragment):
             )
         return prefix
 
-    def _warn_of_long_retries(self, processor: lambda_.IFunction, retries: RetryPolicy) -> None:
+    def _warn_of_children(
+        self,
+        child: Mapping[str, Any],
+        child_type: sfn.StateMachineType,
+        max_concurrency: int,
+        function: lambda_.IFunction | None,
+        retries: RetryPolicy,
+    ) -> None:
+        if function is not None:
+            warn_of_concurrency(self, function, max_concurrency)
+            warn_of_dispatch(self, child_type, max_concurrency, function)
+        if child_type is sfn.StateMachineType.STANDARD:
+            warn_of_transitions(self, max_concurrency, child["States"], child["StartAt"])
+        elif function is None or not self._warn_of_long_retries(function, retries):
+            warn_of_express_child(self, child["States"], child["StartAt"], function)
+
+    def _warn_of_long_retries(self, processor: lambda_.IFunction, retries: RetryPolicy) -> bool:
         # An imported function's timeout isn't known: then only the delays count.
         duration = processor.timeout if isinstance(processor, lambda_.Function) else None
         timeout = 0 if duration is None else duration.to_seconds()
         too_long = {error: s for error, s in retries.worst_case_seconds(timeout).items() if s >= EXPRESS_SECONDS}
         if not too_long:
-            return
+            return False
         longest = ", ".join(f"{error} {seconds:.0f} s" for error, seconds in sorted(too_long.items()))
         Annotations.of(self).add_warning_v2(
             RETRIES_OUTLAST_CHILD,
             f"Retries can outlast an Express child, which ends after {EXPRESS_SECONDS} s: {longest}, with a function "
             f"timeout of {timeout:.0f} s. Retry less, lower the timeout, or use child_type STANDARD.",
         )
+        return True
 
 
 class _ResultWriter(sfn.ResultWriterV2):
@@ -365,6 +400,17 @@ class _ResultWriter(sfn.ResultWriterV2):
 
     def provide_policy_statements(self) -> list[iam.PolicyStatement]:
         return self._statements
+
+
+def _least_item_bytes(rendered: Mapping[str, Any], *, only_key: bool) -> int:
+    """How short an item's JSON can be: a character a value, but as many as the listed prefix has for a key."""
+    if not only_key:
+        return len(json.dumps(dict.fromkeys(rendered["ItemSelector"], 0), separators=(",", ":")))
+    prefix = rendered["ItemReader"].get("Arguments", {}).get("Prefix", "")
+    known = isinstance(prefix, str) and not Token.is_unresolved(prefix) and not prefix.startswith("{%")
+    return len(
+        json.dumps({"key": (prefix if known else "") or "k"}, separators=(",", ":"), ensure_ascii=False).encode()
+    )
 
 
 def is_chain(step: object) -> TypeGuard[sfn.IChainable]:

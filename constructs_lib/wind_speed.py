@@ -31,6 +31,7 @@ from constructs_lib._checks import (
 )
 from constructs_lib._handlers import handlers_code
 from constructs_lib._lambda_task import LambdaTask, jsonata
+from constructs_lib._run_limits import warn_of_concurrency
 from constructs_lib._state_machine_log import log_everything, state_machine_log
 from constructs_lib._wind_speed_input import FIRST_YEAR, UNITS, Unit
 from constructs_lib.distributed_map import S3DistributedMap, is_chain
@@ -182,6 +183,7 @@ class WindSpeedWorkflow(Construct):
             tolerated_failure_percentage=tolerated_failure_percentage,
             reducer=self._reduction(),
         )
+        warn_of_concurrency(self._map, self._analyze_function, max_concurrency)
         self._log_group = state_machine_log(self, "Logs", log_retention)
         self._state_machine = sfn.StateMachine(
             self,
