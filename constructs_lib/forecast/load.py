@@ -208,7 +208,16 @@ class _Simulation:
             if self.second > _MOST_SECONDS:
                 raise ValueError("the load takes over two weeks; allowed: less. Start less, or raise the limits.")
             self.pass_second()
-        return AccountUse(**self.series)
+        series = self.series
+        return AccountUse(
+            transitions=series["transitions"],
+            states_throttled=series["states_throttled"],
+            starts=series["starts"],
+            starts_throttled=series["starts_throttled"],
+            map_runs=series["map_runs"],
+            map_runs_waiting=series["map_runs_waiting"],
+            open_executions=series["open_executions"],
+        )
 
     def pass_second(self) -> None:
         for arrived in self.later.pop(self.second, ()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from inspect import signature
 from itertools import accumulate
+from typing import Any
 
 import pytest
 from aws_cdk import Environment
@@ -154,7 +155,7 @@ def test_should_run_drivers_side_by_side() -> None:
 
 
 def test_should_be_what_the_stack_deploys() -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "transitions_per_second": 70,
         "transitions_per_execution": 30,
         "map_runs": 7,

@@ -39,7 +39,10 @@ def standard() -> Run:
 def test_should_be_metrics_that_there_are(standard: Run) -> None:
     keys = metrics_of(replace(use_of(standard), map_runs_waiting=[1]), SMALL)
     parsed = [Metric.parse(key) for key in keys]
-    uses = {MetricUse(*each.head.rsplit(" ", 2)[:2], each.dimensions, each.statistic) for each in parsed}
+    uses = set()
+    for each in parsed:
+        namespace, name, statistic = each.head.split(" ")
+        uses.add(MetricUse(namespace, name, each.dimensions, statistic))
     assert len(uses) == len(keys) == 15
     assert unknown_metrics(uses, KNOWN) == set()
     assert [str(each) for each in parsed] == list(keys)
