@@ -98,10 +98,10 @@ def with_tables(text: str) -> str:
     """Return the document with its tables as they are now."""
     for name, table in TABLES.items():
         shown = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end of {name} -->)", re.DOTALL)
-        if len(shown.findall(text)) != 1:
+        places = list(shown.finditer(text))
+        if len(places) != 1:
             raise ValueError(f"{DOCUMENT.name} has no place for the table {name!r}, or several.")
-        made = f"{table()}\n"
-        text = shown.sub(lambda _, made=made: made, text)
+        text = f"{text[: places[0].start()]}{table()}\n{text[places[0].end() :]}"
     return text
 
 
