@@ -10,12 +10,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import executions, handlers, scale, synth
+from bench import executions, forecast, handlers, scale, synth
 
 if TYPE_CHECKING:
     from bench.measure import Measure
 
-BENCHMARKS = [*synth.BENCHMARKS, *handlers.BENCHMARKS, *executions.BENCHMARKS, *scale.BENCHMARKS]
+BENCHMARKS = [
+    *synth.BENCHMARKS,
+    *handlers.BENCHMARKS,
+    *executions.BENCHMARKS,
+    *scale.BENCHMARKS,
+    *forecast.BENCHMARKS,
+]
 
 
 def main() -> int:

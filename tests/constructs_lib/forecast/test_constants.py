@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from constructs_lib.forecast.constants import CONSTANTS, LOCAL_CLOUD, Basis, Constant
+from constructs_lib.forecast.constants import CONSTANTS, LOCAL_CLOUD, Basis, Constant, Constants
 from constructs_lib.forecast.result import Case
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("constants", [CONSTANTS, LOCAL_CLOUD], ids=["AWS", "local cloud"])
-def test_should_say_of_every_number_where_it_comes_from_and_when(constants: type[CONSTANTS]) -> None:
+def test_should_say_of_every_number_where_it_comes_from_and_when(constants: Constants) -> None:
     for name, constant in constants:
         assert constant.source, name
         assert len(constant.date.split("-")) == 3, name
