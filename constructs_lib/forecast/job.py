@@ -110,7 +110,7 @@ class Job:
     state_transition_limit: float | None = None
 
     def __post_init__(self) -> None:
-        self._whole("objects", 1, MAX_ITEMS, "A map run takes no more; start several.")
+        self._whole("objects", 1, MAX_ITEMS, "Where there are more, start several map runs.")
         self._whole("mean_bytes", 1, 8 * 1024 * 1024, "The handler rejects a larger object.")
         self._whole("batch_size", 1, MAX_BATCH_SIZE, "A child's output must fit in 256 KiB.")
         self._whole("max_concurrency", 1, MAX_CONCURRENCY, "Step Functions runs no more children of a map at a time.")
