@@ -336,7 +336,7 @@ def test_should_report_its_progress_up_to_the_end() -> None:
 
 
 def test_should_forecast_the_local_cloud_within_the_range_that_was_measured_there() -> None:
-    job = Job(objects=20_000, max_concurrency=LOCAL_CONCURRENCY)
+    job = Job(objects=20_000, max_concurrency=LOCAL_CONCURRENCY, prefixes=2)
     run = simulate(job, LOCAL_CLOUD, throttling_retries=False)
     assert 23 / 2 <= run.duration_seconds <= 23 * 2
     assert run.throttled_gets == 0
