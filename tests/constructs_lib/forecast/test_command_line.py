@@ -286,7 +286,10 @@ def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
     def start(stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         arguments = ("--objects", "20000000", "--batch-size", "20")
+        # Where the tests run in the background, Ctrl-C is ignored, and what they start would ignore it, too.
+        kept = signal.signal(signal.SIGINT, signal.default_int_handler)
         commands.append(subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=stderr))
+        signal.signal(signal.SIGINT, kept)
         return commands[-1]
 
     yield start
