@@ -52,6 +52,22 @@ def check_removal_policy(construct: "Construct", value: object, *, fix: str) -> 
         raise usage_error(construct, "removal_policy", given, allowed="RETAIN, DESTROY", fix=fix)
 
 
+def check_machine(where: "Construct | str", argument: str, value: object) -> None:
+    """Raise ValueError unless `value` is a state machine."""
+    # A jsii interface, which isinstance() can't tell.
+    if not hasattr(value, "state_machine_arn"):
+        raise usage_error(
+            where, argument, value, allowed="a state machine", fix="Use sfn.StateMachine, or one of its from_ methods."
+        )
+
+
+def check_topic(construct: "Construct", argument: str, value: object) -> None:
+    """Raise ValueError unless `value` is a topic."""
+    # A jsii interface, which isinstance() can't tell.
+    if not hasattr(value, "topic_arn"):
+        raise usage_error(construct, argument, value, allowed="a topic", fix="Use AlarmTopic(…).topic.")
+
+
 def is_whole_number(value: object) -> TypeGuard[int]:
     """Whether `value` is an int; True and False aren't numbers here."""
     return isinstance(value, int) and not isinstance(value, bool)

@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
-from constructs_lib._checks import check_kind, usage_error
+from constructs_lib._checks import check_kind, check_machine, usage_error
 
 _ACCOUNT = r"\d{12}"
 _MACHINE_NAME = r"[0-9A-Za-z_-]{1,80}"
@@ -317,15 +317,6 @@ def differ(one: str | None, other: str | None) -> bool:
     """Whether both are known, and different."""
     known = one is not None and other is not None and not Token.is_unresolved(one) and not Token.is_unresolved(other)
     return known and one != other
-
-
-def check_machine(where: Construct | str, argument: str, value: object) -> None:
-    """Raise ValueError unless `value` is a state machine."""
-    # A jsii interface, which isinstance() can't tell.
-    if not hasattr(value, "state_machine_arn"):
-        raise usage_error(
-            where, argument, value, allowed="a state machine", fix="Use sfn.StateMachine, or one of its from_ methods."
-        )
 
 
 def _check_type(child_type: object) -> None:

@@ -15,7 +15,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from constructs_lib._checks import usage_error
+from constructs_lib._checks import check_topic
 
 _CALLS = ("StartExecution", "DescribeExecution", "StopExecution")
 
@@ -54,9 +54,7 @@ class AccessDeniedAlarm(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic) -> None:
         super().__init__(scope, construct_id)
-        # A jsii interface, which isinstance() can't tell.
-        if not hasattr(topic, "topic_arn"):
-            raise usage_error(self, "topic", topic, allowed="a topic", fix="Use AlarmTopic(…).topic.")
+        check_topic(self, "topic", topic)
         self._rule = events.CfnRule(
             self,
             "Rule",

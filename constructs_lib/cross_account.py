@@ -17,11 +17,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from constructs_lib._checks import check_kind, is_list, usage_error
+from constructs_lib._checks import check_kind, check_machine, is_list, usage_error
 from constructs_lib._workflow_identity import (
     ChildWorkflow,
     WorkflowIdentity,
-    check_machine,
     check_role_name,
     check_text,
     chosen_name,

@@ -14,7 +14,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from constructs_lib._checks import is_token, usage_error
+from constructs_lib._checks import check_topic, is_token, usage_error
 from constructs_lib._workflow_identity import differ
 from constructs_lib.quotas._metrics import cdk_expression, cdk_metric
 from constructs_lib.quotas.catalogue import QUOTAS, WINDOW_MINUTES, AlarmRule, Metric, Quota, Severity
@@ -69,9 +69,7 @@ class QuotaAlarms(Construct):
         workflows: Sequence[WatchedWorkflow] = (),
     ) -> None:
         super().__init__(scope, construct_id)
-        # A jsii interface, which isinstance() can't tell.
-        if not hasattr(topic, "topic_arn"):
-            raise usage_error(self, "topic", topic, allowed="a topic", fix="Use AlarmTopic(…).topic.")
+        check_topic(self, "topic", topic)
         check_watched(self, quotas, workflows)
         self._check_regions(topic, workflows)
         self._quotas, self._workflows = tuple(quotas), tuple(workflows)

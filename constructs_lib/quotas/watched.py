@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from constructs_lib._checks import is_list, is_token, usage_error
+from constructs_lib._checks import check_machine, is_list, is_token, usage_error
 from constructs_lib.quotas.catalogue import Quota, execution_throttles
 
 _STATE_MACHINE_ARN = r"arn:[^:]+:states:[^:]+:[0-9]{12}:stateMachine:[^:/]+"
@@ -46,15 +46,7 @@ class WatchedWorkflow:
                 allowed="1 to 40 letters, digits, spaces, _ and -, first a letter or digit",
                 fix="It is the title of the workflow's graphs.",
             )
-        # A jsii interface, which isinstance() can't tell.
-        if not hasattr(self.state_machine, "state_machine_arn"):
-            raise usage_error(
-                "WatchedWorkflow",
-                "state_machine",
-                self.state_machine,
-                allowed="a state machine",
-                fix="Use sfn.StateMachine, or one of its from_ methods.",
-            )
+        check_machine("WatchedWorkflow", "state_machine", self.state_machine)
         arn = self.state_machine.state_machine_arn
         if not is_token(arn) and not re.fullmatch(_STATE_MACHINE_ARN, arn):
             raise usage_error(

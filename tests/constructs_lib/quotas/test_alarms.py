@@ -55,18 +55,17 @@ def template() -> JsonObject:
 
 
 def alarm(template: JsonObject, name: str) -> JsonObject:
-    (found,) = (
-        properties
-        for logical_id, properties in resources(template, ALARM).items()
-        if re.fullmatch(rf"Alarms{name}[0-9A-F]{{8}}", logical_id)
-    )
-    return found
+    return made(template, ALARM, name)
 
 
 def composite(template: JsonObject, name: str) -> JsonObject:
+    return made(template, COMPOSITE, name)
+
+
+def made(template: JsonObject, resource_type: str, name: str) -> JsonObject:
     (found,) = (
         properties
-        for logical_id, properties in resources(template, COMPOSITE).items()
+        for logical_id, properties in resources(template, resource_type).items()
         if re.fullmatch(rf"Alarms{name}[0-9A-F]{{8}}", logical_id)
     )
     return found
