@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -19,7 +18,7 @@ from constructs_lib.testing.alarms import CompositeAlarm, MetricAlarm, Unreadabl
 from constructs_lib.testing.metrics import Metric, names_of
 from constructs_lib.testing.names import goes_by, unknown
 from constructs_lib.testing.readings import Readings
-from constructs_lib.testing.series_notation import MOST_MINUTES, expand
+from constructs_lib.testing.series_notation import MOST_MINUTES, by_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
     from constructs_lib.assembly import Stack
     from constructs_lib.testing.alarms import Alarm
-    from constructs_lib.testing.metric_functions import Point, Series
+    from constructs_lib.testing.metric_functions import Point
 
 
 class AlarmSimulation:
@@ -129,12 +128,7 @@ class AlarmSimulation:
         and where none is given a metric has no point. `minutes` is by default how long the longest is; all alarms are
         in the state `start` before; points arrive `delay` minutes late. Raises `ValueError` of one line.
         """
-        given: dict[Metric, Series] = {}
-        for key, points in series.items():
-            metric = self.metric(key)
-            if metric in given:
-                raise ValueError(f"the metric {metric} has two series; allowed: one")
-            given[metric] = expand(points) if isinstance(points, str) else _checked(key, points)
+        given = by_metric(series, self.metric)
         longest = max(map(len, given.values()), default=0)
         minutes = longest if minutes is None else minutes
         if not max(longest, 1) <= minutes <= MOST_MINUTES:
@@ -178,11 +172,3 @@ def _metric_alarms(alarms: Iterable[Alarm]) -> Iterator[MetricAlarm]:
             yield alarm
         elif isinstance(alarm, CompositeAlarm):
             yield from _metric_alarms(alarm.children.values())
-
-
-def _checked(key: str, points: Sequence[Point]) -> Series:
-    for point in points:
-        number = isinstance(point, int | float) and not isinstance(point, bool)
-        if point is not None and not (number and math.isfinite(point)):
-            raise ValueError(f"the series of {key} has {point!r}; allowed: a finite number, or None")
-    return [None if point is None else float(point) for point in points]

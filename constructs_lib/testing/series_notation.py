@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from constructs_lib.testing.metric_functions import Point, Series
+    from constructs_lib.testing.metrics import Metric
 
 MOST_MINUTES = 20_160
 """Two weeks: no alarm looks at more than one."""
@@ -44,6 +47,26 @@ def expand(text: str) -> Series:
             raise ValueError(f"{item!r} has a point that is too large; allowed: up to 1e308")
         found += points
     return found
+
+
+def by_metric(series: Mapping[str, str | Sequence[Point]], metric_of: Callable[[str], Metric]) -> dict[Metric, Series]:
+    """Return the points of each metric, of series given as text or as points; raises `ValueError` of one line."""
+    found: dict[Metric, Series] = {}
+    for key, points in series.items():
+        metric = metric_of(key)
+        if metric in found:
+            raise ValueError(f"the metric {metric} has two series; allowed: one")
+        found[metric] = expand(points) if isinstance(points, str) else _checked(key, points)
+    return found
+
+
+def _checked(key: str, points: Sequence[Point]) -> Series:
+    for point in points:
+        number = isinstance(point, int | float) and not isinstance(point, bool)
+        if point is not None and not (number and abs(point) <= sys.float_info.max):
+            shown = " ".join(reprlib.repr(point).split())
+            raise ValueError(f"the series of {key} has {shown}; allowed: a finite number, or None")
+    return [None if point is None else float(point) for point in points]
 
 
 def compact(points: Sequence[Point]) -> str:

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from constructs_lib.forecast._widgets.properties import is_number, shown
+from constructs_lib.forecast._widgets.properties import shown
 from constructs_lib.testing.metrics import AGGREGATES, Metric, names_of
-from constructs_lib.testing.series_notation import MOST_MINUTES, expand
+from constructs_lib.testing.series_notation import MOST_MINUTES, by_metric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,12 +50,7 @@ class Reported:
         account: str,
         region: str | None,
     ) -> None:
-        given: dict[Metric, Series] = {}
-        for key, points in series.items():
-            metric = Metric.parse(key)
-            if metric in given:
-                raise ValueError(f"the metric {metric} has two series; allowed: one")
-            given[metric] = expand(points) if isinstance(points, str) else _checked(key, points)
+        given = by_metric(series, Metric.parse)
         longest = max(map(len, given.values()), default=0)
         self.minutes = max(longest, 1) if minutes is None else minutes
         if not max(longest, 1) <= self.minutes <= MOST_MINUTES:
@@ -126,10 +121,3 @@ class Reported:
     def account(self) -> str:
         """The account that series without one are of."""
         return self._account
-
-
-def _checked(key: str, points: Sequence[Point]) -> Series:
-    for point in points:
-        if point is not None and not is_number(point):
-            raise ValueError(f"the series of {key} has {shown(point)}; allowed: a finite number, or None")
-    return [None if point is None else float(point) for point in points]
