@@ -17,6 +17,9 @@ DOLLARS_PER_MILLION_TRANSITIONS = 25
 MAX_TRANSITIONS = 10_000
 """An execution's: at two events each and a few more, far enough from the 25,000 that a history may have."""
 
+MAX_HOLD_SECONDS = 86_400
+"""A day: a map run that somebody forgot closes by itself."""
+
 _LOOPS = 10
 _LEAST_IN_A_LOOP = 4
 
@@ -67,6 +70,16 @@ class ExecutionLoad:
     """Those that are open: itself, and the child of its map run."""
     map_runs: int
     seconds: int | None
+
+    @classmethod
+    def of_transitions(cls, transitions: int) -> "ExecutionLoad":
+        """Return that of an execution that enters so many states."""
+        return cls(transitions=transitions, executions=1, map_runs=0, seconds=None)
+
+    @classmethod
+    def of_open_map_run(cls, seconds: int) -> "ExecutionLoad":
+        """Return that of an execution whose map run has one child, which waits for so long: a state each."""
+        return cls(transitions=2, executions=2, map_runs=1, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

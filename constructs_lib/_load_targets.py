@@ -12,18 +12,38 @@ from constructs import Construct
 
 from constructs_lib._checks import check_kind, is_whole_number, usage_error
 from constructs_lib._lambda_task import jsonata
-from constructs_lib._load_consumption import MAX_TRANSITIONS, ExecutionLoad, TransitionShape
+from constructs_lib._load_consumption import MAX_HOLD_SECONDS, MAX_TRANSITIONS, ExecutionLoad, TransitionShape
 from constructs_lib._state_machine_log import state_machine_log
-
-MAX_HOLD_SECONDS = 86_400
-"""A day: a map run that somebody forgot closes by itself."""
 
 # To be delayed by a quota is what a load may be for, so this has to be much longer than its transitions take.
 _TRANSITIONS_TIMEOUT_SECONDS = 3600
 _SLACK_SECONDS = 600
 
 
-class StateTransitionLoad(Construct):
+class _LoadTarget(Construct):
+    """A state machine of a load, what an execution of it consumes, and its timeout: set by each load."""
+
+    _state_machine: sfn.StateMachine
+    _load: ExecutionLoad
+    _timeout_seconds: int
+
+    @property
+    def state_machine(self) -> sfn.StateMachine:
+        """Start an execution of it for each portion of the load."""
+        return self._state_machine
+
+    @property
+    def execution_load(self) -> ExecutionLoad:
+        """What an execution consumes."""
+        return self._load
+
+    @property
+    def timeout(self) -> Duration:
+        """Of an execution."""
+        return Duration.seconds(self._timeout_seconds)
+
+
+class StateTransitionLoad(_LoadTarget):
     """A state machine that makes state transitions: each execution enters exactly `transitions` states.
 
     It has loops of Pass and Choice, ten side by side, so that it makes most of them in parallel.
@@ -48,28 +68,14 @@ class StateTransitionLoad(Construct):
                 allowed=f"a whole number from 1 to {MAX_TRANSITIONS:,}",
                 fix="An execution's history has room for 25,000 events: for more transitions start more executions.",
             )
-        self._load = ExecutionLoad(transitions=transitions, executions=1, map_runs=0, seconds=None)
+        self._load = ExecutionLoad.of_transitions(transitions)
+        self._timeout_seconds = _TRANSITIONS_TIMEOUT_SECONDS
         self._state_machine = load_state_machine(
             self,
             self._definition(TransitionShape.of(transitions)),
             comment=f"Enters {transitions:,} states.",
-            timeout_seconds=_TRANSITIONS_TIMEOUT_SECONDS,
+            timeout_seconds=self._timeout_seconds,
         )
-
-    @property
-    def state_machine(self) -> sfn.StateMachine:
-        """Start an execution of it for each load of transitions."""
-        return self._state_machine
-
-    @property
-    def execution_load(self) -> ExecutionLoad:
-        """What an execution consumes."""
-        return self._load
-
-    @property
-    def timeout(self) -> Duration:
-        """Of an execution."""
-        return Duration.seconds(_TRANSITIONS_TIMEOUT_SECONDS)
 
     def _definition(self, shape: TransitionShape) -> sfn.IChainable:
         states: list[sfn.State] = [sfn.Pass.jsonata(self, f"Step {step + 1}") for step in range(shape.steps)]
@@ -93,7 +99,7 @@ class StateTransitionLoad(Construct):
         return begin.next(count).next(more)
 
 
-class OpenMapRunLoad(Construct):
+class OpenMapRunLoad(_LoadTarget):
     """A state machine that holds a map run open: an execution has a Distributed Map whose one child waits for `hold`.
 
     An execution enters two states, one of them the child's.
@@ -111,7 +117,7 @@ class OpenMapRunLoad(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, hold: Duration) -> None:
         super().__init__(scope, construct_id)
         seconds = self._checked_seconds(hold)
-        self._load = ExecutionLoad(transitions=2, executions=2, map_runs=1, seconds=seconds)
+        self._load = ExecutionLoad.of_open_map_run(seconds)
         self._timeout_seconds = seconds + _SLACK_SECONDS
         hold_open = sfn.DistributedMap.jsonata(
             self,
@@ -129,21 +135,6 @@ class OpenMapRunLoad(Construct):
             comment=f"Holds a map run open for {seconds:,} s.",
             timeout_seconds=self._timeout_seconds,
         )
-
-    @property
-    def state_machine(self) -> sfn.StateMachine:
-        """Start an execution of it for each map run."""
-        return self._state_machine
-
-    @property
-    def execution_load(self) -> ExecutionLoad:
-        """What an execution consumes."""
-        return self._load
-
-    @property
-    def timeout(self) -> Duration:
-        """Of an execution."""
-        return Duration.seconds(self._timeout_seconds)
 
     def _checked_seconds(self, hold: object) -> int:
         fix = "Use such as Duration.minutes(5)."

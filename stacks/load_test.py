@@ -5,14 +5,13 @@ it will consume. The account that the load is meant for is named by the deployer
 """
 
 import math
-from fractions import Fraction
 from typing import cast
 
 from aws_cdk import Acknowledgment, CfnElement, CfnOutput, Duration, Environment, Stack, Token, Validations
 from constructs import Construct
 
 from constructs_lib._checks import usage_error
-from constructs_lib._load_targets import MAX_HOLD_SECONDS
+from constructs_lib._load_plan import Load, LoadPlan
 from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
 from stacks.settings import LoadTestSetting
 
@@ -26,8 +25,9 @@ class LoadTestStack(Stack):
         )
         self.settings = settings
         self._check()
-        self.transition_driver = self._transition_driver() if settings.transitions_per_second else None
-        self.map_run_driver = self._map_run_driver() if settings.map_runs else None
+        plan = self._plan()
+        self.transition_driver = self._transition_driver(plan.transitions)
+        self.map_run_driver = self._map_run_driver(plan.open_map_runs, Duration.seconds(plan.map_run_seconds))
         self._check_dollars()
         for name, driver in (("Transition", self.transition_driver), ("MapRun", self.map_run_driver)):
             if driver is not None:
@@ -43,22 +43,19 @@ class LoadTestStack(Stack):
                 allowed="the 12 digits of the account that this is deployed to",
                 fix="A load is felt by everything in its account: name the one that it is meant for.",
             )
-        if not settings.transitions_per_second and not settings.map_runs:
-            raise usage_error(
-                self,
-                "map_runs",
-                0,
-                allowed="1 or more where transitions_per_second is 0",
-                fix="Ask for one of the two, or for no load test.",
+
+    def _plan(self) -> LoadPlan:
+        settings = self.settings
+        try:
+            return LoadPlan(
+                transitions_per_second=settings.transitions_per_second,
+                transitions_per_execution=settings.transitions_per_execution,
+                map_runs=settings.map_runs,
+                ramp_seconds=settings.ramp_seconds,
+                hold_seconds=settings.hold_seconds,
             )
-        if not 1 <= settings.ramp_seconds + settings.hold_seconds <= MAX_HOLD_SECONDS:
-            raise usage_error(
-                self,
-                "hold_seconds",
-                settings.hold_seconds,
-                allowed=f"1 to {MAX_HOLD_SECONDS:,} with the {settings.ramp_seconds:,} of ramp_seconds together",
-                fix="A load test lasts a day at most.",
-            )
+        except ValueError as error:
+            raise ValueError(f"{self.node.path}: {error}") from None
 
     def _check_dollars(self) -> None:
         drivers = [driver for driver in (self.transition_driver, self.map_run_driver) if driver is not None]
@@ -72,22 +69,16 @@ class LoadTestStack(Stack):
                 fix="Ask for less load, or for a shorter one, or raise max_dollars.",
             )
 
-    def _transition_driver(self) -> LoadDriver:
-        settings = self.settings
-        target = StateTransitionLoad(self, "Transitions", transitions=settings.transitions_per_execution)
-        profile = LoadProfile.ramp_and_hold(
-            starts_per_second=Fraction(settings.transitions_per_second, settings.transitions_per_execution),
-            ramp_seconds=settings.ramp_seconds,
-            hold_seconds=settings.hold_seconds,
-        )
-        return self._driver("TransitionDriver", target, profile)
+    def _transition_driver(self, load: Load | None) -> LoadDriver | None:
+        if load is None:
+            return None
+        target = StateTransitionLoad(self, "Transitions", transitions=load.target.transitions)
+        return self._driver("TransitionDriver", target, load.profile)
 
-    def _map_run_driver(self) -> LoadDriver:
-        settings = self.settings
-        hold = Duration.seconds(settings.ramp_seconds + settings.hold_seconds)
-        target = OpenMapRunLoad(self, "MapRuns", hold=hold)
-        profile = LoadProfile.evenly(starts=settings.map_runs, seconds=max(1, settings.ramp_seconds))
-        return self._driver("MapRunDriver", target, profile)
+    def _map_run_driver(self, load: Load | None, hold: Duration) -> LoadDriver | None:
+        if load is None:
+            return None
+        return self._driver("MapRunDriver", OpenMapRunLoad(self, "MapRuns", hold=hold), load.profile)
 
     def _driver(
         self, construct_id: str, target: StateTransitionLoad | OpenMapRunLoad, profile: LoadProfile

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from constructs_lib._load_consumption import ExecutionLoad, TransitionShape
-from constructs_lib._load_profile import ROWS_PER_SECOND, LoadProfile
+from constructs_lib._load_consumption import TransitionShape
+from constructs_lib._load_plan import Load, LoadPlan
+from constructs_lib._load_profile import ROWS_PER_SECOND
 from constructs_lib.forecast.constants import Basis, Constant
 from constructs_lib.forecast.metrics import AccountUse
 from constructs_lib.forecast.result import Case
@@ -22,6 +22,7 @@ from constructs_lib.forecast.result import Case
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from constructs_lib._load_consumption import ExecutionLoad
     from constructs_lib.forecast.metrics import AccountLimits
     from constructs_lib.quotas.catalogue import DocumentedLimit
 
@@ -63,18 +64,6 @@ LOAD_CONSTANTS = LoadConstants(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
-    """A driver: its profile, what each execution that it starts consumes, and the states of its own execution.
-
-    `first_states` is 1, or 2 for a driver with an `ends_at`.
-    """
-
-    profile: LoadProfile
-    target: ExecutionLoad
-    first_states: int = 1
-
-
 def load_test(
     *,
     transitions_per_second: int = 100,
@@ -83,21 +72,20 @@ def load_test(
     ramp_seconds: int = 60,
     hold_seconds: int = 120,
 ) -> tuple[Load, ...]:
-    """Return the drivers of the stack LoadTest with these settings, to be started in the same second."""
-    loads = []
-    if transitions_per_second:
-        profile = LoadProfile.ramp_and_hold(
-            starts_per_second=Fraction(transitions_per_second, transitions_per_execution),
-            ramp_seconds=ramp_seconds,
-            hold_seconds=hold_seconds,
-        )
-        target = ExecutionLoad(transitions=transitions_per_execution, executions=1, map_runs=0, seconds=None)
-        loads.append(Load(profile=profile, target=target))
-    if map_runs:
-        profile = LoadProfile.evenly(starts=map_runs, seconds=max(1, ramp_seconds))
-        target = ExecutionLoad(transitions=2, executions=2, map_runs=1, seconds=ramp_seconds + hold_seconds)
-        loads.append(Load(profile=profile, target=target))
-    return tuple(loads)
+    """Return the drivers of the stack LoadTest with these settings, to be started in the same second.
+
+    Raises:
+        ValueError: for settings that the stack can't be deployed with.
+
+    """
+    plan = LoadPlan(
+        transitions_per_second=transitions_per_second,
+        transitions_per_execution=transitions_per_execution,
+        map_runs=map_runs,
+        ramp_seconds=ramp_seconds,
+        hold_seconds=hold_seconds,
+    )
+    return tuple(load for load in (plan.transitions, plan.open_map_runs) if load is not None)
 
 
 def simulate_load(

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from constructs_lib import load_test as constructs
 from constructs_lib._load_consumption import ExecutionLoad, consumption
+from constructs_lib._load_plan import Load
 from constructs_lib._load_profile import LoadProfile
 from constructs_lib.forecast import load
-from constructs_lib.forecast.load import LATE_SECONDS, LOAD_CONSTANTS, Load, load_test, simulate_load
+from constructs_lib.forecast.load import LATE_SECONDS, LOAD_CONSTANTS, load_test, simulate_load
 from constructs_lib.forecast.metrics import AccountLimits, AccountUse
 from constructs_lib.forecast.result import Case
 from constructs_lib.quotas.catalogue import DocumentedLimit
