@@ -57,8 +57,8 @@ bench: setup ## ratios and bars, measured here and now; writes build/bench.json
 	$(BIN)/python -m bench $(ARGS)
 
 dashboard: setup ## the stack Quotas' dashboard while an account is loaded, simulated; writes build/dashboard.html
-	@$(CDK) synth --quiet Quotas --output build/dashboard
-	@$(BIN)/python -m constructs_lib.forecast.dashboard build/dashboard --region eu-central-1 --out build/dashboard.html $(ARGS)
+	@AWS_REGION=eu-central-1 $(CDK) synth --quiet Quotas --output build/dashboard
+	@$(BIN)/python -m constructs_lib.forecast.dashboard build/dashboard --dashboard Quotas --out build/dashboard.html $(ARGS)
 
 parity: setup ## the local cloud against what AWS recorded; writes build/parity.json; ARGS="--case ID" shows one case
 	$(BIN)/python -m parity $(ARGS)

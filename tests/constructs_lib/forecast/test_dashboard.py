@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from constructs_lib.forecast import dashboard
 from constructs_lib.forecast.dashboard import main
 from tests.stacks.quotas_app import synthesize
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
 SERIES = """
 scenarios:
@@ -45,10 +48,18 @@ def test_should_draw_what_was_saved(cdk_out: str, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--region", "mars-1"], "--region is 'mars-1'; allowed: a Region that has Step Functions"),
-        (["--stack", "WindSpeed"], "0 dashboards; allowed: one. Choose its stack by --stack: Quotas"),
+        (
+            ["--dashboard", "WindSpeed"],
+            " has 0 dashboards 'WindSpeed'; allowed: one. Choose it by --dashboard: Quotas.Dashboard",
+        ),
         (["--series", "none.yaml"], "none.yaml: it can't be read: "),
+        (["--series", "none.yaml", "--map-runs", "1"], "--map-runs doesn't go with --series. Fix: leave one of them"),
+        (["--out", "/dev/null/page.html"], "'/dev/null/page.html' can't be written: "),
+        (["--out", "/"], "'/' can't be written: Is a directory. Fix: give another --out."),
+        (["--transitions-per-execution", "0"], "--transitions-per-execution is 0; allowed: 1 to 10,000. "),
+        (["--map-runs", "700000"], "LoadProfile: rows are 17,520, each of up to 40 starts; allowed: at most 10,000"),
         (["--hold-seconds", "99999999"], "'99999999'; allowed: a whole number"),
-        (["--map-runs", "0", "--transitions-per-second", "0"], "loads is empty; allowed: one load or more"),
+        (["--map-runs", "0", "--transitions-per-second", "0"], "--map-runs is 0; allowed: 1 or more where"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -64,6 +75,81 @@ def test_should_refuse_in_one_line(
     assert told.err.startswith("error: ")
     assert message in told.err
     assert told.err.count("\n") == 1
+
+
+def bodies(folder: Path, *, region: str = "unknown-region", **texts: Any) -> str:
+    """An assembly of a stack `Shop` with these dashboards."""
+    resources = {
+        name: {"Type": "AWS::CloudWatch::Dashboard", "Properties": {} if text is None else {"DashboardBody": text}}
+        for name, text in texts.items()
+    }
+    folder.joinpath("Shop.json").write_text(json.dumps({"Resources": resources}))
+    stack = {
+        "type": "aws:cloudformation:stack",
+        "environment": f"aws://unknown-account/{region}",
+        "properties": {"templateFile": "Shop.json"},
+    }
+    folder.joinpath("manifest.json").write_text(json.dumps({"version": "55.0.0", "artifacts": {"Shop": stack}}))
+    return str(folder)
+
+
+def empty(title: str) -> str:
+    return json.dumps({"periodOverride": "inherit", "widgets": [{"type": "text", "properties": {"markdown": title}}]})
+
+
+@pytest.mark.parametrize("name", ["One", "Shop.One"])
+def test_should_draw_the_dashboard_that_is_named(tmp_path: Path, name: str) -> None:
+    page = tmp_path / "page.html"
+    assert (
+        main([bodies(tmp_path, One=empty("first"), Two=empty("second")), "--dashboard", name, "--out", str(page)]) == 0
+    )
+    assert "first" in page.read_text()
+
+
+@pytest.mark.parametrize("given", [[], ["--dashboard", "Shop"]])
+def test_should_ask_which_of_several(tmp_path: Path, given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = bodies(tmp_path, One=empty("first"), Two=empty("second"))
+    assert main([folder, "--out", str(tmp_path / "page.html"), *given]) == 2
+    assert "; allowed: one. Choose it by --dashboard: Shop.One, Shop.Two\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("body", [None, {"widgets": []}, "{"])
+def test_should_refuse_a_body_that_is_no_json(tmp_path: Path, body: object, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([bodies(tmp_path, One=body), "--out", str(tmp_path / "page.html")]) == 2
+    assert capsys.readouterr().err.startswith("error: the DashboardBody of Shop.One isn't JSON: ")
+
+
+def test_should_have_the_limits_of_the_stacks_own_region(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rate = [
+        "AWS/States",
+        "ProvisionedRefillRate",
+        "ServiceMetric",
+        "StateTransition",
+        {"stat": "Maximum", "period": 60},
+    ]
+    graph = {"type": "metric", "properties": {"metrics": [rate]}}
+    body = json.dumps({"periodOverride": "inherit", "widgets": [graph]})
+    page = tmp_path / "page.html"
+    arguments = [bodies(tmp_path, region="eu-west-2", One=body), "--out", str(page)]
+    assert main(arguments) == 0
+    assert '"points":[800,800,' in page.read_text()
+    assert main([*arguments, "--region", "us-east-1"]) == 2
+    assert capsys.readouterr().err == (
+        "error: --region is 'us-east-1'; allowed: eu-west-2, that of the stack Shop. Leave it out.\n"
+    )
+    assert main([bodies(tmp_path, One=body), "--out", str(page)]) == 0
+    assert '"points":[5000,5000,' in page.read_text()
+
+
+def test_should_end_in_one_line_when_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dashboard, "_draw", interrupted)
+    assert main([str(tmp_path)]) == 130
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_should_refuse_what_is_no_assembly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
