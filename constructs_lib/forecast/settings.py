@@ -59,9 +59,10 @@ def job_of(given: Mapping[str, Any], compared: Mapping[str, Any], read: MapSetti
         }
     for origin, values in ((Origin.OPTION, given), (Origin.COMPARISON, compared)):
         settings |= {name: Setting(value=value, origin=origin, place=option_of(name)) for name, value in values.items()}
-    chosen = {**given, **compared}
+    if read is not None:
+        read.refuse_missing({*given, *compared})
     try:
-        return (Job(**{**DEFAULTS, **chosen}) if read is None else read.job(**chosen)), settings
+        return Job(**{name: setting.value for name, setting in settings.items()}), settings
     except ValueError as error:
         raise ValueError(_renamed(str(error), settings, read)) from None
 

@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from constructs_lib.forecast.job import MAX_CONCURRENCY, Child, Job, Source
+from constructs_lib.forecast.job import MAX_CONCURRENCY, Child, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from constructs_lib.assembly import Assembly, Stack, StateMachine
 
@@ -43,32 +43,16 @@ class MapSettings:
     places: Mapping[str, str]
     missing: Mapping[str, str]
 
-    def job(self, **given: Any) -> Job:
-        """Return the job; `given` has precedence over what was read.
-
-        Raises:
-            ValueError: for what is neither given nor in the assembly, and for what `Job` refuses.
-
-        """
+    def refuse_missing(self, given: Container[str]) -> None:
+        """Raise `ValueError` for a field that is neither in the assembly nor given."""
         for name, why in self.missing.items():
             if name not in given:
                 raise ValueError(f"The map {self.map_name!r} of {self.machine} {why}. Fix: give {option_of(name)}.")
-        return Job(**{"objects": DEFAULT_OBJECTS, **self.values, **given})
 
 
 def option_of(name: str) -> str:
     """Return the command's option for a field of a `Job`."""
     return "--" + name.replace("_", "-")
-
-
-def job_from(assembly: Assembly, *, machine: str | None = None, map_name: str | None = None, **given: Any) -> Job:
-    """Return the job of an assembly's only Distributed Map, or of the one that is named; `given` has precedence.
-
-    Raises:
-        ValueError: for an assembly with none, with several of which none is named, and for what `Job` refuses.
-
-    """
-    return read_map(assembly, machine=machine, map_name=map_name).job(**given)
 
 
 def read_map(assembly: Assembly, *, machine: str | None = None, map_name: str | None = None) -> MapSettings:
@@ -303,9 +287,8 @@ def _most_states(definition: Mapping[str, Any]) -> int | None:
     def _count(state: Mapping[str, Any]) -> int | None:
         branches = [_most_states(branch) for branch in _branches(state)]
         ways = [count(following) for following in _next_states(state)]
-        inline = state.get("Type") == "Map" and not _is_distributed(
-            state
-        )  # a distributed one's states are its children's
+        # A distributed one's states are its children's.
+        inline = state.get("Type") == "Map" and not _is_distributed(state)
         if inline or None in branches or None in ways:
             return None
         return 1 + sum(n for n in branches if n is not None) + max((n for n in ways if n is not None), default=0)

@@ -6,8 +6,13 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
+from constructs_lib.forecast.settings import job_of
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from constructs_lib.forecast.job import Job
+    from constructs_lib.forecast.workflow import MapSettings
 
 JsonObject = dict[str, Any]
 
@@ -82,3 +87,8 @@ def write(
     }
     folder.joinpath("manifest.json").write_text(json.dumps({"version": "55.0.0", "artifacts": {"Files": stack}}))
     return folder
+
+
+def job(read: MapSettings, **given: Any) -> Job:
+    """The job that the command makes of what was read, and of these options."""
+    return job_of(given, {}, read)[0]

@@ -21,9 +21,9 @@ from constructs_lib.forecast.job import Job
 from constructs_lib.forecast.saved_series import read_series
 from constructs_lib.forecast.simulation import forecast
 from constructs_lib.forecast.verdict import verdict
-from constructs_lib.forecast.workflow import job_from
+from constructs_lib.forecast.workflow import read_map
 from constructs_lib.testing import run_scenarios
-from tests.constructs_lib.forecast.assemblies import MAP, changed, definition, write
+from tests.constructs_lib.forecast.assemblies import MAP, changed, definition, job, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,8 +156,8 @@ def test_should_save_the_likely_run_as_a_scenario(
     (transitions,) = (
         points for key, points in read_series(file).items() if "ConsumedCapacity" in key and "StateTransition" in key
     )
-    job = job_from(Assembly.read(tmp_path), objects=2_000) if has_assembly else Job(objects=2_000)
-    assert sum(point or 0 for point in transitions) == forecast(job).likely.transitions
+    expected = job(read_map(Assembly.read(tmp_path)), objects=2_000) if has_assembly else Job(objects=2_000)
+    assert sum(point or 0 for point in transitions) == forecast(expected).likely.transitions
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 
 from constructs_lib.assembly import Assembly
 from constructs_lib.forecast.job import Child, Source
-from constructs_lib.forecast.workflow import MapSettings, job_from, read_map
+from constructs_lib.forecast.workflow import MapSettings, read_map
 from tests.cdk import make_app
-from tests.constructs_lib.forecast.assemblies import INVOKE, MAP, JsonObject, changed, child, definition, write
+from tests.constructs_lib.forecast.assemblies import INVOKE, MAP, JsonObject, changed, child, definition, job, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,14 +50,14 @@ def test_should_read_the_wind_speed_workflow(monkeypatch: pytest.MonkeyPatch) ->
         "source": Source.INDEX,
         "function_memory_mb": 1_769,
     }
-    assert settings.job().objects == 600_000
+    assert job(settings).objects == 600_000
 
 
 def test_should_read_a_map_of_another_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = job_from(example("distributed_map", monkeypatch), objects=20_000)
-    assert (job.objects, job.batch_size, job.max_concurrency) == (20_000, 100, 50)
-    assert (job.child, job.source) == (Child.EXPRESS, Source.LIST)
-    assert (job.function_memory_mb, job.parent_states) == (128, 3)
+    found = job(read_map(example("distributed_map", monkeypatch)), objects=20_000)
+    assert (found.objects, found.batch_size, found.max_concurrency) == (20_000, 100, 50)
+    assert (found.child, found.source) == (Child.EXPRESS, Source.LIST)
+    assert (found.function_memory_mb, found.parent_states) == (128, 3)
 
 
 def test_should_say_where_each_value_stands(read: Callable[..., MapSettings]) -> None:
@@ -78,8 +78,8 @@ def test_should_say_where_each_value_stands(read: Callable[..., MapSettings]) ->
 
 
 def test_should_prefer_what_is_given(tmp_path: Path) -> None:
-    job = job_from(Assembly.read(write(tmp_path)), objects=10, batch_size=7, region="us-west-2")
-    assert (job.objects, job.batch_size, job.region, job.max_concurrency) == (10, 7, "us-west-2", 50)
+    found = job(read_map(Assembly.read(write(tmp_path))), objects=10, batch_size=7, region="us-west-2")
+    assert (found.objects, found.batch_size, found.region, found.max_concurrency) == (10, 7, "us-west-2", 50)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_should_prefer_what_is_given(tmp_path: Path) -> None:
 def test_should_read_each_field(
     read: Callable[..., MapSettings], path: tuple[str, ...], to: object, name: str, value: object
 ) -> None:
-    assert getattr(read(changed(MAP, *path, to=to)).job(), name) == value
+    assert getattr(job(read(changed(MAP, *path, to=to))), name) == value
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,10 @@ def test_should_ask_for_what_the_assembly_does_not_say(
         assert not settings.missing
         return
     with pytest.raises(ValueError, match=f"(?s)^The map 'Map' of Files.Machine .*{why}.*Fix: give --") as error:
-        settings.job()
+        job(settings)
     assert f"--{name.replace('_', '-')}." in str(error.value)
     given = {"source": Source.LIST, "child": Child.EXPRESS}.get(name, 5)
-    assert getattr(settings.job(**{name: given}), name) == given
+    assert getattr(job(settings, **{name: given}), name) == given
 
 
 def test_should_read_a_concurrency_path_as_an_expression(read: Callable[..., MapSettings]) -> None:
@@ -170,7 +170,7 @@ def test_should_find_the_function(read: Callable[..., MapSettings], invoke: Json
 def test_should_ask_for_the_memory_of_a_function_of_elsewhere(read: Callable[..., MapSettings], name: str) -> None:
     settings = read(child(MAP, A=changed(INVOKE, "Arguments", "FunctionName", to=name)))
     with pytest.raises(ValueError, match=r"isn't in this assembly. Fix: give --function-memory-mb."):
-        settings.job()
+        job(settings)
 
 
 def test_should_refuse_children_without_a_function(read: Callable[..., MapSettings]) -> None:
@@ -218,7 +218,7 @@ def test_should_ask_which_of_several_maps(tmp_path: Path) -> None:
     ],
 )
 def test_should_choose_a_map_by_its_names(tmp_path: Path, chosen: dict[str, str]) -> None:
-    assert job_from(Assembly.read(write(tmp_path, machines=TWO)), **chosen).max_concurrency == 9
+    assert job(read_map(Assembly.read(write(tmp_path, machines=TWO)), **chosen)).max_concurrency == 9
 
 
 def test_should_list_the_maps_for_a_name_that_none_has(tmp_path: Path) -> None:
@@ -234,5 +234,5 @@ def test_should_take_the_only_map_that_can_be_foreseen(tmp_path: Path) -> None:
 
 def test_should_find_a_map_inside_another_state(tmp_path: Path) -> None:
     inner = {"Type": "Parallel", "Branches": [definition(Map=MAP), definition(A=PASS)], "End": True}
-    job = job_from(Assembly.read(write(tmp_path, machines={"Machine1A2B3C4D": definition(Both=inner)})))
-    assert (job.max_concurrency, job.parent_states) == (50, 3)
+    found = read_map(Assembly.read(write(tmp_path, machines={"Machine1A2B3C4D": definition(Both=inner)})))
+    assert (found.values["max_concurrency"], found.values["parent_states"]) == (50, 3)
