@@ -59,9 +59,9 @@ class AccountLimits:
     def __post_init__(self) -> None:
         for name in ("state_transitions", "start_execution"):
             limit: DocumentedLimit = getattr(self, name)
-            if limit.bucket_size is None or not (1 <= limit.limit < math.inf and 1 <= limit.bucket_size < math.inf):
+            if limit.bucket_size is None or not (0 < limit.limit < math.inf and 1 <= limit.bucket_size < math.inf):
                 raise ValueError(
-                    f"AccountLimits: {name} is {limit!r}; allowed: a refill and a bucket_size of 1 or more. "
+                    f"AccountLimits: {name} is {limit!r}; allowed: a refill over 0 and a bucket_size of 1 or more. "
                     "Use such as DocumentedLimit(limit=800, bucket_size=800)."
                 )
         for name in ("map_runs", "open_executions"):
@@ -112,8 +112,9 @@ class AccountUse:
     @property
     def seconds(self) -> int:
         """How long it lasts."""
-        each = (self.transitions, self.starts, self.map_runs, self.map_runs_waiting, self.open_executions)
-        return max(map(len, each))
+        events = (self.transitions, self.states_throttled, self.starts, self.starts_throttled, self.slow_downs or ())
+        levels = (self.map_runs, self.map_runs_waiting, self.open_executions, self.lambda_concurrency or ())
+        return max(map(len, (*events, *levels)))
 
 
 def use_of(run: Run) -> AccountUse:
@@ -144,7 +145,7 @@ def limits_of(run: Run) -> AccountLimits:
     if refill == limits.state_transitions.limit:
         return limits
     return AccountLimits(
-        state_transitions=DocumentedLimit(limit=refill, bucket_size=refill),
+        state_transitions=DocumentedLimit(limit=refill, bucket_size=max(1, refill)),
         start_execution=limits.start_execution,
         map_runs=limits.map_runs,
         open_executions=limits.open_executions,

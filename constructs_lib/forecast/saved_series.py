@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from constructs_lib.testing import AlarmHistory, AlarmSimulation
     from constructs_lib.testing.alarms import Alarm
 
-_MAY_HAVE_GAPS = Metric.parse(key_of(MAP_RUNS.backlog))
+_MAY_HAVE_GAPS = key_of(MAP_RUNS.backlog)  # in any account: it has no dimensions
 _AGAIN = "save the series again"
 
 
@@ -113,8 +113,10 @@ def _complete_series(scenario: Block) -> dict[str, list[float | None]]:
     minutes = max(len(points) for _, _, points in parsed)
     found: dict[str, list[float | None]] = {}
     for key, metric, points in parsed:
+        if str(metric) in found:
+            raise LocatedError(key.line, f"the metric {metric} has two series; allowed: one")
         whole = [*points, *[None] * (minutes - len(points))]
-        if None in whole and metric != _MAY_HAVE_GAPS:
+        if None in whole and metric.head != _MAY_HAVE_GAPS:
             raise LocatedError(
                 key.line,
                 f"{metric} has no point in minute {whole.index(None)}; allowed: one in each of the {minutes} minutes. "

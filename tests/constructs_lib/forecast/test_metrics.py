@@ -110,6 +110,21 @@ def test_should_know_the_documented_limits() -> None:
     assert (SMALL.map_runs, SMALL.open_executions) == (1_000, 1_000_000)
 
 
+def test_should_have_a_limit_of_less_than_one_a_second() -> None:
+    slow = run(objects=1_000, state_transition_limit=0.5)
+    series = metrics_of(use_of(slow), limits_of(slow))
+    assert series["AWS/States ProvisionedRefillRate Maximum {ServiceMetric=StateTransition}"][0] == 0.5
+    assert series["AWS/States ProvisionedBucketSize Maximum {ServiceMetric=StateTransition}"][0] == 1
+
+
+@pytest.mark.parametrize("name", ["states_throttled", "starts_throttled", "lambda_concurrency", "slow_downs"])
+def test_should_last_until_its_last_second(name: str) -> None:
+    # The run begins with minute 5 and lasts two; 25 more follow.
+    series = metrics_of(AccountUse(**{name: [0] * 119 + [3]}), SMALL)  # type: ignore[arg-type]
+    assert {len(points) for points in series.values()} == {5 + 2 + 25}
+    assert [points[6] for points in series.values() if points[6] == 3] == [3]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

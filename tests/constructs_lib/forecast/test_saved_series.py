@@ -102,6 +102,10 @@ def write(folder: Path, *lines: str) -> Path:
         ((f"{CONSUMED}: ",), f"4: {CONSUMED} has no points; allowed: "),
         ((f"{CONSUMED}: 1 two",), "4: 'two' isn't a part of a series; allowed: "),
         (("Consumed: 1",), "4: 'Consumed' isn't a metric; allowed: "),
+        (
+            ("A b Sum {C=d, E=f}: 1", "A b Sum {E=f, C=d}: 2"),
+            "5: the metric A b Sum {C=d, E=f} has two series; allowed",
+        ),
     ],
 )
 def test_should_refuse_a_gap(lines: tuple[str, ...], message: str, tmp_path: Path) -> None:
@@ -112,8 +116,10 @@ def test_should_refuse_a_gap(lines: tuple[str, ...], message: str, tmp_path: Pat
 
 
 def test_should_allow_a_backlog_its_gaps(tmp_path: Path) -> None:
-    path = write(tmp_path, f"{CONSUMED}: 1x4", f"{BACKLOG}: _ 3 _ 2")
+    other = f"222222222222 {BACKLOG}"
+    path = write(tmp_path, f"{CONSUMED}: 1x4", f"{BACKLOG}: _ 3 _ 2", f"{other}: 1")
     assert read_series(path)[BACKLOG] == [None, 3, None, 2, None]
+    assert read_series(path)[other] == [1, None, None, None, None]
 
 
 @pytest.mark.parametrize(
