@@ -68,17 +68,3 @@ def run_job(job: str, *arguments: object, environment: Mapping[str, str] | None 
         check=True,
     )
     return Usage(**json.loads(process.stdout))
-
-
-def aws_environment(endpoint: str) -> dict[str, str]:
-    """Return the environment in which the SDK talks to a server on loopback, and finds no other account."""
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "bench",
-        "AWS_SECRET_ACCESS_KEY": "bench",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1",
-    }

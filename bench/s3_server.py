@@ -1,4 +1,4 @@
-"""The part of S3 that the handlers use, on loopback: GetObject, PutObject, ListObjectsV2; path style, no signatures.
+"""The part of S3 that the handlers use, on loopback: GetObject, PutObject, ListObjectsV2; no signatures checked.
 
 It answers from one asyncio loop after a latency that the caller chooses, so that thirty-two requests at once take no
 longer than one. `S3Server` runs it in a thread (tests: faults can be planted meanwhile); `S3Process` in a process of
@@ -10,21 +10,28 @@ from __future__ import annotations
 import asyncio
 import bisect
 import multiprocessing
+import os
 import re
+import ssl
 import threading
 from dataclasses import dataclass, field
 from hashlib import md5
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, quote_plus, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from bench.certificate import write_certificate
+
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Iterable, Mapping
     from multiprocessing.connection import Connection
 
 # One page of ListObjectsV2 holds at most so many keys, whatever the caller asks for.
 PAGE_SIZE = 1000
+
+_CHUNK = 16 * 1024
 
 
 @dataclass
@@ -174,7 +181,9 @@ class _Connection(asyncio.Protocol):
         self.store.requests.append(f"{method} {target}")
         self.store.user_agents.append(agent[1].decode() if agent else "")
         url = urlsplit(target)
-        bucket, _, key = unquote(url.path).lstrip("/").partition("/")
+        path = unquote(url.path).lstrip("/")
+        named = re.search(rb"(?i)\r\nhost: *([^\r.]+)\.localhost", head)
+        bucket, _, key = (named[1].decode(), "", path) if named else path.partition("/")
         query = parse_qs(url.query, keep_blank_values=True)
         fault = self.store.fault(key or query.get("prefix", [""])[0])
         if fault is not None and not fault.cut:
@@ -187,7 +196,7 @@ class _Connection(asyncio.Protocol):
             self.store.content_types[key] = declared[1].decode() if declared else ""
             return _response(200, b""), False
         if not key:
-            return _response(200, list_page(self.store, bucket, query).encode()), False
+            return _response(200, list_page(self.store, bucket, query).encode(), chunked=True), False
         content = self.store.buckets[bucket].get(key)
         if content is None:
             return _response(404, _error("NoSuchKey")), False
@@ -195,7 +204,8 @@ class _Connection(asyncio.Protocol):
         return (response[: -len(content) // 2], True) if fault is not None else (response, False)
 
 
-def _response(status: int, body: bytes) -> bytes:
+def _response(status: int, body: bytes, *, chunked: bool = False) -> bytes:
+    """Return an answer; in chunks is how S3 sends list pages, whose length it doesn't know yet."""
     head = [
         f"HTTP/1.1 {status} -",
         "x-amz-id-2: abcdefghijklmnopqrstuvwxyz0123456789",
@@ -205,9 +215,12 @@ def _response(status: int, body: bytes) -> bytes:
         f'ETag: "{md5(body, usedforsecurity=False).hexdigest()}"',
         "Accept-Ranges: bytes",
         "Content-Type: application/octet-stream",
-        f"Content-Length: {len(body)}",
+        "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}",
         "Server: AmazonS3",
     ]
+    if chunked:
+        chunks = [body[start : start + _CHUNK] for start in range(0, len(body), _CHUNK)] + [b""]
+        body = b"".join(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n" for chunk in chunks)
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
@@ -256,27 +269,52 @@ class S3Server:
         self._thread.join()
 
 
-def _process(connection: Connection, objects: Callable[[], Iterable[tuple[str, str, bytes]]], latency: float) -> None:
+def _process(
+    connection: Connection,
+    objects: Callable[[], Iterable[tuple[str, str, bytes]]],
+    latency: float,
+    certificate: Path,
+) -> None:
     store = Store({})
     for bucket, key, body in objects():
         store.buckets.setdefault(bucket, {})[key] = body
-    asyncio.run(_serve(store, latency, connection.send, asyncio.Event()))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    asyncio.run(_serve(store, latency, connection.send, asyncio.Event(), tls))
 
 
 class S3Process:
-    """The server in a process of its own, with the (bucket, key, body) that an importable function yields."""
+    """The server in a process of its own, with TLS, and the (bucket, key, body) that an importable function yields."""
 
     def __init__(self, objects: Callable[[], Iterable[tuple[str, str, bytes]]], latency: float = 0.0) -> None:
+        self._folder = TemporaryDirectory(prefix="bench-")
+        self._certificate = write_certificate(Path(self._folder.name, "certificate.pem"))
         context = multiprocessing.get_context("spawn")
         self._connection, child = context.Pipe()
-        self._process = context.Process(target=_process, args=(child, objects, latency), daemon=True)
-        self.endpoint = ""
+        self._process = context.Process(target=_process, args=(child, objects, latency, self._certificate), daemon=True)
+        self._endpoint = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """In which the SDK talks to this server, trusts it, and finds no other account."""
+        return {
+            "AWS_ENDPOINT_URL": self._endpoint,
+            "AWS_CA_BUNDLE": str(self._certificate),
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1",
+        }
 
     def __enter__(self) -> Self:
         self._process.start()
-        self.endpoint = f"http://127.0.0.1:{self._connection.recv()}"
+        self._endpoint = f"https://127.0.0.1:{self._connection.recv()}"
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.join()
+        self._folder.cleanup()

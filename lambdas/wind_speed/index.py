@@ -69,13 +69,14 @@ def list_years(
     """
     names = s3.list_folders(bucket, prefix) if years is None else [str(year) for year in years]
     folders = [f"{prefix}{name}/" for name in sorted(set(names)) if re.fullmatch(r"[0-9]{4}", name)]
+    listing = s3.Listing(bucket)
 
     def list_year(folder: str) -> list[str]:
         if stations is None:
-            return list(islice(s3.list_keys(bucket, folder, min(limit or 1000, 1000)), limit))
+            return list(islice(listing.keys(folder, min(limit or 1000, 1000)), limit))
         few = len(stations) <= _FEW_STATIONS
         starts = [f"{folder}{station}." for station in sorted(stations)] if few else [folder]
-        keys = (key for start in starts for key in s3.list_keys(bucket, start))
+        keys = (key for start in starts for key in listing.keys(start))
         return list(islice((key for key in keys if _station(key) in stations), limit))
 
     with ThreadPoolExecutor(s3.THREADS) as pool:

@@ -43,10 +43,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     forget()
 
 
-def use(running: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def use(running: S3Server, monkeypatch: pytest.MonkeyPatch, *, endpoint: str | None = None) -> None:
     """Point the handlers at a server, as a cold start would."""
     for name, value in {
-        "AWS_ENDPOINT_URL": running.endpoint,
+        "AWS_ENDPOINT_URL": endpoint or running.endpoint,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",

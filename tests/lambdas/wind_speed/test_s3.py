@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -8,8 +9,11 @@ import pytest
 
 from bench.s3_server import Fault
 from lambdas.wind_speed import s3
+from tests.lambdas.wind_speed.conftest import use
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.s3_server import S3Server
 
 
@@ -68,15 +72,59 @@ def test_should_do_as_the_sdk_does_behind_a_proxy(server: S3Server, monkeypatch:
     assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", "Botocore"]
 
 
-def test_should_make_one_client_for_all_threads(server: S3Server) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        clients = list(pool.map(lambda _: s3.client(), range(8)))
-
-    assert len(set(map(id, clients))) == 1
-
-
 def test_should_read_and_write_in_one_process(server: S3Server) -> None:
     """The two have clients of their own."""
     s3.write("source", "key", b"body", "text/plain")
 
     assert s3.Reader("source", 1024).read("key") == b"body"
+
+
+def test_should_list_without_the_sdk_after_the_first_page(server: S3Server) -> None:
+    keys = [f"2024/{number:04}.csv" for number in range(7)]
+    server.store.buckets["source"] = dict.fromkeys(keys, b"")
+
+    listing = s3.Listing("source")
+
+    assert list(listing.keys("2024/", 3)) == keys
+    assert list(listing.keys("2024/000", 3)) == keys
+    assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", *[""] * 5]
+
+
+@pytest.mark.parametrize("status", [200, 500, 503])
+def test_should_ask_the_sdk_again_for_a_page_that_s3_refuses(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """S3 may answer 200 and an error's document."""
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    server.store.buckets["source"] = {"2023/1.csv": b"", "2024/1.csv": b""}
+    listing = s3.Listing("source")
+    assert list(listing.keys("2023/")) == ["2023/1.csv"]
+    server.store.faults["2024/"] = Fault(status, "SlowDown", times=2)
+
+    assert list(listing.keys("2024/")) == ["2024/1.csv"]
+    assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", "", "Botocore", "Botocore"]
+    assert s3.slow_downs._take() == (1 if status == 200 else 2)
+
+
+def test_should_list_and_read_where_the_bucket_is_in_the_host_name(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As at AWS."""
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr("socket.getaddrinfo", lambda _, *more, **options: look_up("127.0.0.1", *more, **options))
+    use(server, monkeypatch, endpoint=server.endpoint.replace("127.0.0.1", "localhost"))
+    config = tmp_path / "config"
+    config.write_text("[default]\ns3 =\n  addressing_style = virtual\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    server.store.buckets["source"] = {"2024/1.csv": b"1", "2024/2.csv": b"2"}
+    reader = s3.Reader("source", 1024)
+
+    assert list(s3.Listing("source").keys("2024/", 1)) == ["2024/1.csv", "2024/2.csv"]
+    assert [reader.read("2024/1.csv"), reader.read("2024/2.csv")] == [b"1", b"2"]
+    assert [request.partition(" ")[2][:13] for request in server.store.requests] == [
+        "/?list-type=2",
+        "/?list-type=2",
+        "/2024/1.csv",
+        "/2024/2.csv",
+    ]
+    assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", "", "Botocore", ""]
