@@ -1,9 +1,10 @@
 """What belongs to a Map state alone: its mode, and the reader, batcher and writer of a Distributed Map.
 
 Ignoring a field would be worse than not having it: the run would look right and be wrong. So what Step Functions has
-and the local cloud doesn't (Parquet, an inventory's manifest) is refused by name.
+and the local cloud doesn't (`ExpectedBucketOwner`) is refused by name, and so is what no combination of them reads.
 """
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,6 @@ from constructs_lib.local.emulator.definitions.values import (
     one_of,
     payload,
     reference_path,
-    runs,
     string,
     template,
 )
@@ -23,10 +23,13 @@ from constructs_lib.local.emulator.payload import MAX_PAYLOAD_BYTES
 
 # What the reader and the writer of map_runs/ know.
 DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
-INPUT_TYPES = ("CSV", "JSON", "JSONL")
+INPUT_TYPES = ("CSV", "JSON", "JSONL", "PARQUET")
+ATHENA_INPUT_TYPES = ("CSV", "JSONL", "PARQUET")
 GET_OBJECT = "arn:aws:states:::s3:getObject"
 LIST_OBJECTS = "arn:aws:states:::s3:listObjectsV2"
 PUT_OBJECT = "arn:aws:states:::s3:putObject"
+READER_ARGUMENTS = {GET_OBJECT: ("Bucket", "Key", "VersionId"), LIST_OBJECTS: ("Bucket", "Prefix")}
+NEEDS_PYARROW = "needs pyarrow: pip install 'step-functions-at-scale[parquet]'"
 
 LONGEST_LABEL = 40
 _DISTRIBUTED_ONLY = ("ItemReader", "ItemBatcher", "ResultWriter", "Label")
@@ -86,11 +89,68 @@ def _missing_arguments(holder: dict[str, Any], place: Place, *required: str) -> 
                 yield place.at(field).problem(f"The field '{name}' is required but was missing")
 
 
+def _unknown_arguments(holder: dict[str, Any], place: Place, runs: tuple[str, ...]) -> Iterator[Problem]:
+    field = _arguments_field(place)
+    arguments = holder.get(field)
+    for name in arguments if isinstance(arguments, dict) else ():
+        if name.removesuffix(".$") not in runs:
+            message = f"the local cloud doesn't run the field '{name}' here; it runs {', '.join(runs)}"
+            yield place.at(field).at(name).problem(message)
+
+
 def _reader_rules(reader: dict[str, Any], place: Place) -> Iterator[Problem]:
     if place.language and _arguments_field(place) not in reader:
         yield place.problem(f"These fields are required: [{_arguments_field(place)}]")
-    required = ("Bucket", "Key") if reader.get("Resource") == GET_OBJECT else ("Bucket",)
-    yield from _missing_arguments(reader, place, *required)
+    resource = reader.get("Resource")
+    yield from _missing_arguments(reader, place, *(("Bucket", "Key") if resource == GET_OBJECT else ("Bucket",)))
+    if resource in READER_ARGUMENTS:
+        yield from _unknown_arguments(reader, place, READER_ARGUMENTS[resource])
+    config = reader.get("ReaderConfig")
+    if isinstance(config, dict):
+        there = place.at("ReaderConfig")
+        yield from _listing_rules(config, there) if resource == LIST_OBJECTS else _object_rules(config, there)
+        arguments = reader.get(_arguments_field(place))
+        if config.get("InputType") == "PARQUET" and isinstance(arguments, dict) and "VersionId" in arguments:
+            yield place.at(_arguments_field(place)).at("VersionId").problem("not supported where InputType is PARQUET")
+
+
+# https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html#itemreader-field-contents
+
+
+def _listing_rules(config: dict[str, Any], place: Place) -> Iterator[Problem]:
+    if config.get("Transformation") == "LOAD_AND_FLATTEN":
+        if "InputType" not in config:
+            yield place.problem("The field 'InputType' is required where Transformation is LOAD_AND_FLATTEN")
+        elif config["InputType"] == "MANIFEST":
+            yield place.at("InputType").problem(f"Value should be one of the following: [{', '.join(INPUT_TYPES)}]")
+        # Documented for one JSON object only.
+        not_run = ("ManifestType", "ItemsPointer")
+    else:
+        not_run = ("InputType", "CSVHeaderLocation", "CSVHeaders", "CSVDelimiter", "ManifestType", "ItemsPointer")
+    for name in not_run:
+        if name in config:
+            transformation = config.get("Transformation", "NONE")
+            message = f"the local cloud doesn't run the field '{name}' with listObjectsV2 and {transformation}"
+            yield place.at(name).problem(message)
+
+
+def _object_rules(config: dict[str, Any], place: Place) -> Iterator[Problem]:
+    if config.get("Transformation", "NONE") != "NONE":
+        yield place.at("Transformation").problem("LOAD_AND_FLATTEN is for the resource listObjectsV2")
+    if config.get("ManifestType") == "S3_INVENTORY" and "InputType" in config:
+        yield place.at("InputType").problem("not supported where ManifestType is S3_INVENTORY")
+    if config.get("ManifestType") == "ATHENA_DATA" and config.get("InputType") not in ATHENA_INPUT_TYPES:
+        allowed = ", ".join(ATHENA_INPUT_TYPES)
+        yield place.at("InputType").problem(f"Value should be one of the following: [{allowed}]")
+    is_json = config.get("InputType", "JSON") == "JSON" and "ManifestType" not in config
+    if "ItemsPointer" in config and not is_json:
+        yield place.at("ItemsPointer").problem("Field 'ItemsPointer' is only supported where InputType is JSON")
+
+
+def _input_type(value: Any, place: Place) -> Iterator[Problem]:
+    if value == "PARQUET" and importlib.util.find_spec("pyarrow") is None:
+        yield place.problem(f"the local cloud {NEEDS_PYARROW}")
+    yield from one_of(*INPUT_TYPES, "MANIFEST")(value, place)
 
 
 def _reader_resource(value: Any, place: Place) -> Iterator[Problem]:
@@ -106,17 +166,17 @@ ITEM_READER = Schema(
         **_PARAMETERS,
         "ReaderConfig": Schema(
             {
-                "InputType": runs(INPUT_TYPES, "MANIFEST", "PARQUET"),
+                "InputType": _input_type,
+                "ManifestType": one_of("ATHENA_DATA", "S3_INVENTORY"),
                 "CSVHeaderLocation": one_of("FIRST_ROW", "GIVEN"),
                 "CSVHeaders": array_of(string),
                 "CSVDelimiter": one_of(*DELIMITERS),
                 "MaxItems": integer(0),
                 "MaxItemsPath": OnlyIn(JSONPATH, reference_path),
                 "ItemsPointer": string,
-                "Transformation": runs(("NONE",), "LOAD_AND_FLATTEN"),
+                "Transformation": one_of("NONE", "LOAD_AND_FLATTEN"),
             },
             at_most_one=(("MaxItems", "MaxItemsPath"),),
-            not_run=frozenset({"ManifestType"}),
             rules=(_csv_rules,),
         ),
     },
@@ -163,11 +223,7 @@ def _writer_rules(writer: dict[str, Any], place: Place) -> Iterator[Problem]:
     elif not writer:
         yield place.problem(f"This object should have Resource and {field}, WriterConfig, or all of them")
     yield from _missing_arguments(writer, place, "Bucket")
-    arguments = writer.get(field)
-    for name in arguments if isinstance(arguments, dict) else ():
-        if name.removesuffix(".$") not in ("Bucket", "Prefix"):
-            message = f"the local cloud doesn't run the field '{name}' here; it runs Bucket, Prefix"
-            yield place.at(field).at(name).problem(message)
+    yield from _unknown_arguments(writer, place, ("Bucket", "Prefix"))
 
 
 RESULT_WRITER = Schema(

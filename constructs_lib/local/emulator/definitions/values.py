@@ -45,18 +45,6 @@ def one_of(*allowed: str) -> Check:
     return check
 
 
-def runs(allowed: tuple[str, ...], *not_run: str) -> Check:
-    """One of the words `allowed`; `not_run` are words of Step Functions that the local cloud can't do."""
-
-    def check(value: Any, place: Place) -> Iterator[Problem]:
-        if value in not_run:
-            yield place.problem(f"the local cloud doesn't run {value}; it runs {', '.join(allowed)}")
-        else:
-            yield from one_of(*allowed)(value, place)
-
-    return check
-
-
 def _limits(value: Any, minimum: float | None, maximum: float | None, place: Place) -> Iterator[Problem]:
     if minimum is not None and value < minimum:
         yield place.problem(f"Minimum value is {minimum}")

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from constructs_lib.local.emulator.payload import MAX_PAYLOAD_BYTES, as_json
+from constructs_lib.local.emulator.payload import MAX_PAYLOAD_BYTES, as_json, fits
 
 
 class ItemTooLargeError(ValueError):
-    """One item alone is over the limit of a batch."""
+    """One item alone is over the limit of a batch, or of a payload where there are no batches."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,19 @@ class Batch:
 
 
 def single(items: Iterable[Any]) -> list[Batch]:
-    """Without an ItemBatcher: each item is one child's input."""
-    return [Batch(item, 1) for item in items]
+    """Without an ItemBatcher: each item is one child's input.
+
+    Raises:
+        ItemTooLargeError: an item is over the limit of a payload.
+
+    """
+    batches = []
+    for index, item in enumerate(items):
+        if not fits(item):
+            found = f"an input of {len(as_json(item).encode())} bytes"
+            raise ItemTooLargeError(f"Item {index} makes {found}, over the limit of {MAX_PAYLOAD_BYTES}.")
+        batches.append(Batch(item, 1))
+    return batches
 
 
 def batch(

@@ -1,30 +1,29 @@
 """ItemReader: the items of a Distributed Map, out of S3.
 
-Two readers of Step Functions are here: `s3:getObject` (one object: JSON, JSON lines or CSV) and `s3:listObjectsV2` (the
-objects below a prefix, each an item with its key, size and date). Both call S3 over HTTP with the execution role's
-session, so a permission that is missing fails here as it does on AWS.
+Two APIs are read: `s3:getObject` (one object, or the objects that a manifest names) and `s3:listObjectsV2` (the objects
+below a prefix: each is an item with its key, size and date, or its content is, with LOAD_AND_FLATTEN). All calls go to
+S3 over HTTP with the execution role's session, so a permission that is missing fails here as it does on AWS.
+
+Items come in the order of the listing or manifest, and in each object from its start. AWS reads many objects at a time
+and promises no order.
 """
 
-import csv
-import io
 import itertools
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from constructs_lib.local.emulator.definitions.map_fields import DELIMITERS, LIST_OBJECTS
-
-
-class ItemReaderError(Exception):
-    """The items can't be read; the message is the cause of `States.ItemReaderFailed`."""
+from constructs_lib.local.emulator.definitions.map_fields import GET_OBJECT, LIST_OBJECTS, READER_ARGUMENTS
+from constructs_lib.local.emulator.map_runs import manifests
+from constructs_lib.local.emulator.map_runs.item import Item, ItemReaderError, s3_uri
+from constructs_lib.local.emulator.map_runs.item_formats import parse_items
 
 
 def read_items(
-    s3: Any, resource: str, arguments: dict[str, Any], config: dict[str, Any], max_items: int | None
-) -> list[Any]:
-    """Read the items that an ItemReader names.
+    s3: Any, resource: str, arguments: Mapping[str, Any], config: Mapping[str, Any], max_items: int | None
+) -> list[Item]:
+    """Read the items that an ItemReader names, and no object further than `max_items` need.
 
     Args:
         s3: an S3 client with the execution role's session.
@@ -34,94 +33,78 @@ def read_items(
         max_items: the evaluated `MaxItems`; None or 0: all.
 
     Raises:
-        ItemReaderError: S3 refuses, or the object isn't what the configuration says.
+        ItemReaderError: S3 refuses, or an object isn't what the configuration says.
 
     """
+    _check_arguments(resource, arguments)
+    return list(itertools.islice(_items(s3, resource, arguments, config), max_items or None))
+
+
+def _check_arguments(resource: str, arguments: Any) -> None:
+    """What the definition's check doesn't see where the arguments are expressions."""
+    allowed = READER_ARGUMENTS[resource]
+    if not isinstance(arguments, dict) or not arguments.keys() <= set(allowed):
+        raise ItemReaderError(
+            f"The ItemReader's arguments are {arguments!r}; the local cloud runs {', '.join(allowed)}."
+        )
+    required = ("Bucket", "Key") if resource == GET_OBJECT else ("Bucket",)
+    for name in required:
+        if not isinstance(arguments.get(name), str) or not arguments[name]:
+            raise ItemReaderError(f"The ItemReader's {name} is {arguments.get(name)!r}; it must be a name.")
+
+
+def _items(s3: Any, resource: str, arguments: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Item]:
+    bucket = arguments["Bucket"]
+    if resource == LIST_OBJECTS:
+        listed = _listed(s3, arguments)
+        if config.get("Transformation") == "LOAD_AND_FLATTEN":
+            return _content(s3, ((bucket, found["Key"]) for found in listed), config)
+        return (Item(found, s3_uri(bucket)) for found in listed)
+    body = _read(s3, arguments)
+    if config.get("ManifestType") == "ATHENA_DATA":
+        return _content(s3, manifests.athena_files(body), config)
+    if config.get("ManifestType") == "S3_INVENTORY" or config.get("InputType") == "MANIFEST":
+        inventory = manifests.inventory(body)
+        return _content(s3, inventory.files, inventory.config)
+    return parse_items(body, config, key=arguments["Key"], source=s3_uri(bucket, arguments["Key"]))
+
+
+def _content(s3: Any, files: Iterable[tuple[str, str]], config: Mapping[str, Any]) -> Iterator[Item]:
+    """The items in one object after the other; an error says in which."""
+    for bucket, key in files:
+        body = _read(s3, {"Bucket": bucket, "Key": key})
+        try:
+            yield from parse_items(body, config, key=key, source=s3_uri(bucket, key))
+        except ItemReaderError as error:
+            raise ItemReaderError(f"s3://{bucket}/{key}: {error}") from error
+
+
+def _read(s3: Any, arguments: Mapping[str, Any]) -> bytes:
     try:
-        if resource == LIST_OBJECTS:
-            items = _listed(s3, arguments)
-        else:
-            body = s3.get_object(**arguments)["Body"].read()
-            items = parse_items(body, config)
-        return list(itertools.islice(items, max_items or None))
+        body: bytes = s3.get_object(**arguments)["Body"].read()
     except ClientError as error:
-        location = f"s3://{arguments.get('Bucket')}/{arguments.get('Key') or arguments.get('Prefix') or ''}"
-        raise ItemReaderError(f"{location}: {_s3_cause(error)}") from error
+        raise ItemReaderError(f"s3://{arguments['Bucket']}/{arguments['Key']}: {_s3_cause(error)}") from error
+    return body
+
+
+def _listed(s3: Any, arguments: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    try:
+        for page in s3.get_paginator("list_objects_v2").paginate(**arguments):
+            for found in page.get("Contents", []):
+                yield {
+                    "Etag": found["ETag"],
+                    "Key": found["Key"],
+                    "LastModified": int(found["LastModified"].timestamp()),
+                    "Size": found["Size"],
+                    "StorageClass": found.get("StorageClass", "STANDARD"),
+                }
+    except ClientError as error:
+        raise ItemReaderError(
+            f"s3://{arguments['Bucket']}/{arguments.get('Prefix', '')}: {_s3_cause(error)}"
+        ) from error
 
 
 def _s3_cause(error: ClientError) -> str:
     details = error.response["Error"]
     status = error.response["ResponseMetadata"].get("HTTPStatusCode")
     return f"{details.get('Message')} (Service: S3, Status Code: {status}, Error Code: {details.get('Code')})"
-
-
-def _listed(s3: Any, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for page in s3.get_paginator("list_objects_v2").paginate(**arguments):
-        for found in page.get("Contents", []):
-            yield {
-                "Etag": found["ETag"],
-                "Key": found["Key"],
-                "LastModified": int(found["LastModified"].timestamp()),
-                "Size": found["Size"],
-                "StorageClass": found.get("StorageClass", "STANDARD"),
-            }
-
-
-def parse_items(body: bytes, config: dict[str, Any]) -> Iterator[Any]:
-    """The items in an object's body, as `ReaderConfig` describes it (JSON when it names no `InputType`).
-
-    Raises:
-        ItemReaderError: the body isn't UTF-8 or not of the type that was promised.
-
-    """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ItemReaderError(f"The object isn't UTF-8: {error.reason} at byte {error.start}.") from error
-    match config.get("InputType", "JSON"):
-        case "CSV":
-            return _csv_items(text, config)
-        case "JSONL":
-            return _json_lines(text)
-        case _:
-            return iter(_json_items(text, config.get("ItemsPointer")))
-
-
-def _csv_items(text: str, config: dict[str, Any]) -> Iterator[dict[str, str]]:
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=DELIMITERS[config.get("CSVDelimiter", "COMMA")])
-    if config.get("CSVHeaderLocation") == "GIVEN":
-        headers = list(config.get("CSVHeaders", []))
-    else:
-        headers = next(rows, [])
-        if not headers:
-            raise ItemReaderError("The CSV file has no header row.")
-    if len(set(headers)) < len(headers):
-        raise ItemReaderError("CSV headers cannot contain duplicates.")
-    # A cell too few is an empty string, a cell too many is left out, an empty line is no item.
-    return (dict(itertools.zip_longest(headers, row[: len(headers)], fillvalue="")) for row in rows if row)
-
-
-def _json_lines(text: str) -> Iterator[Any]:
-    # Not splitlines(): a JSON string may hold U+2028 and its like, which aren't line ends here.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ItemReaderError(f"Line {number} isn't JSON: {error}") from error
-
-
-def _json_items(text: str, pointer: str | None) -> list[Any]:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ItemReaderError(f"The object isn't JSON: {error}") from error
-    for part in (pointer or "").split("/")[1:]:
-        step = part.replace("~1", "/").replace("~0", "~")
-        try:
-            value = value[int(step)] if isinstance(value, list) else value[step]
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise ItemReaderError(f"ItemsPointer {pointer!r} doesn't point to anything in the object.") from None
-    if not isinstance(value, list):
-        raise ItemReaderError(f"The object must hold a JSON array, not {type(value).__name__}.")
-    return value

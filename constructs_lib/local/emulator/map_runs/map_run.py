@@ -29,6 +29,7 @@ from constructs_lib.local.emulator.language.jsonata import evaluate_number
 from constructs_lib.local.emulator.machines import execution_arn
 from constructs_lib.local.emulator.map_runs import failure_threshold, item_batcher, item_reader, result_writer
 from constructs_lib.local.emulator.map_runs.failure_threshold import FailureThreshold
+from constructs_lib.local.emulator.map_runs.item import Item, ItemReaderError
 from constructs_lib.local.emulator.map_runs.item_batcher import Batch
 from constructs_lib.local.emulator.patches import replace, require
 from constructs_lib.local.emulator.payload import as_json
@@ -166,11 +167,10 @@ class MapRun:
 
     # -- items ---------------------------------------------------------------------------------------------------------
 
-    def _read(self) -> list[Any]:
+    def _read(self) -> list[Item]:
         reader = self._spec.fields.get("ItemReader")
         if reader is None:
-            items: list[Any] = self._evaluated.input_items
-            return items
+            return [Item(value) for value in self._evaluated.input_items]
         arguments = Template(self._spec.query_language, reader.get("Arguments", reader.get("Parameters", {})))
         config = reader.get("ReaderConfig", {})
         limit = evaluate_field(self._env, self._spec.query_language, config, "MaxItems")
@@ -182,30 +182,30 @@ class MapRun:
                 config,
                 self._whole_number("ReaderConfig.MaxItems", limit),
             )
-        except item_reader.ItemReaderError as error:
+        except ItemReaderError as error:
             raise MapRunError("States.ItemReaderFailed", str(error)) from error
 
-    def _select(self, items: list[Any]) -> list[Any]:
+    def _select(self, items: list[Item]) -> list[Any]:
         selector = self._spec.fields.get("ItemSelector", self._spec.fields.get("Parameters"))
         if selector is None:
-            return items
+            return [item.input for item in items]
         template = Template(self._spec.query_language, selector)
         context = self._env.states.context_object.context_object_data
         selected = []
-        for index, value in enumerate(items):
-            context["Map"] = {"Item": {"Index": index, "Value": value}}
+        for index, item in enumerate(items):
+            context["Map"] = {"Item": item.context(index)}
             selected.append(template.evaluate(self._env))
         context.pop("Map", None)
         return selected
 
     def _batch(self, items: list[Any]) -> list[Batch]:
         batcher = self._spec.fields.get("ItemBatcher")
-        if batcher is None:
-            return item_batcher.single(items)
         language = self._spec.query_language
-        most = evaluate_field(self._env, language, batcher, "MaxItemsPerBatch")
-        size = evaluate_field(self._env, language, batcher, "MaxInputBytesPerBatch")
         try:
+            if batcher is None:
+                return item_batcher.single(items)
+            most = evaluate_field(self._env, language, batcher, "MaxItemsPerBatch")
+            size = evaluate_field(self._env, language, batcher, "MaxInputBytesPerBatch")
             return item_batcher.batch(
                 items,
                 max_items=self._whole_number("MaxItemsPerBatch", most),
@@ -316,6 +316,7 @@ class MapRun:
             "output": None,
             "outputDetails": {"included": True},
             "mapRunArn": self.arn,
+            "redriveCount": 0,
             "events": [],
             "mockAttempts": {},
         }

@@ -1,4 +1,5 @@
 import copy
+import importlib.util
 import json
 from typing import Any
 
@@ -39,6 +40,15 @@ SUPPORTED: dict[str, Any] = {
     "End": True,
 }
 ABSENT = object()
+GET_OBJECT = {"Resource": "arn:aws:states:::s3:getObject", "Arguments": {"Bucket": "b", "Key": "k"}}
+VERSION = {"Bucket": "b", "Key": "k", "VersionId": "v"}
+PARQUET = {**GET_OBJECT, "ReaderConfig": {"InputType": "PARQUET"}}
+ATHENA = {"ManifestType": "ATHENA_DATA"}
+
+
+def listing(**config: Any) -> dict[str, Any]:
+    arguments = {"Bucket": "b", "Prefix": "p/"}
+    return {"Resource": "arn:aws:states:::s3:listObjectsV2", "Arguments": arguments, "ReaderConfig": config}
 
 
 def state(path: str = "", value: Any = None) -> dict[str, Any]:
@@ -76,6 +86,15 @@ def test_should_accept_what_it_runs() -> None:
         ("ItemReader.Arguments", "{% $states.input.object %}"),
         ("ItemReader", {"Resource": "arn:aws:states:::s3:listObjectsV2", "Arguments": {"Bucket": "b"}}),
         ("ItemReader.ReaderConfig.Transformation", "NONE"),
+        ("ItemReader.Arguments", VERSION),
+        ("ItemReader", listing(MaxItems=5, Transformation="NONE")),
+        ("ItemReader", listing(Transformation="LOAD_AND_FLATTEN", InputType="JSONL")),
+        ("ItemReader", listing(Transformation="LOAD_AND_FLATTEN", InputType="CSV", CSVHeaderLocation="FIRST_ROW")),
+        ("ItemReader.ReaderConfig", {"InputType": "JSON", "ItemsPointer": "/a"}),
+        ("ItemReader.ReaderConfig", {"InputType": "MANIFEST", "MaxItems": "{% 5 %}"}),
+        ("ItemReader.ReaderConfig", {"ManifestType": "S3_INVENTORY"}),
+        ("ItemReader.ReaderConfig", ATHENA | {"InputType": "JSONL"}),
+        ("ItemReader.ReaderConfig.ManifestType", "ATHENA_DATA"),
         ("ItemSelector", "{% $states.context.Map.Item.Value %}"),
         ("ResultWriter.Arguments", "{% $states.input.writer %}"),
         ("ResultWriter", {"WriterConfig": {"Transformation": "FLATTEN"}}),
@@ -83,6 +102,17 @@ def test_should_accept_what_it_runs() -> None:
 )
 def test_should_accept_another_form(path: str, value: Any) -> None:
     assert problems(state(path, value)) == []
+
+
+def test_should_run_parquet_with_pyarrow_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow")
+    assert problems(state("ItemReader", PARQUET)) == []
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    # Another machine: what was said of the first is kept.
+    (found,) = problems(state("ItemReader", PARQUET) | {"Label": "other"})
+    hint = "the local cloud needs pyarrow: pip install 'step-functions-at-scale[parquet]'"
+    assert found == f"SCHEMA_VALIDATION_FAILED: {hint} at /States/Each0/ItemReader/ReaderConfig/InputType"
 
 
 def test_should_accept_a_map_in_jsonpath() -> None:
@@ -126,20 +156,32 @@ def test_should_accept_a_map_in_jsonpath() -> None:
         ("ItemReader.Arguments.Bucket", ABSENT, "The field 'Bucket' is required but was missing at /States/Each0/Item"),
         ("ItemReader.Arguments.Key", ABSENT, "The field 'Key' is required but was missing at /States/Each0/ItemReader"),
         ("ItemReader.Parameters", {}, "field 'Parameters' is only supported for the 'JSONPath' QueryLanguage"),
+        ("ItemReader.ReaderConfig.InputType", "XML", "one of the following: [CSV, JSON, JSONL, PARQUET, MANIFEST]"),
+        ("ItemReader.ReaderConfig.InputType", "MANIFEST", "Field 'CSVHeaders' is not supported"),
+        ("ItemReader.ReaderConfig.ItemsPointer", "/a", "'ItemsPointer' is only supported where InputType is JSON"),
         (
-            "ItemReader.ReaderConfig.InputType",
-            "PARQUET",
-            "the local cloud doesn't run PARQUET; it runs CSV, JSON, JSONL",
+            "ItemReader.Arguments.ExpectedBucketOwner",
+            "1",
+            "the local cloud doesn't run the field 'ExpectedBucketOwner'",
         ),
-        ("ItemReader.ReaderConfig.InputType", "MANIFEST", "the local cloud doesn't run MANIFEST"),
-        ("ItemReader.ReaderConfig.InputType", "XML", "Value should be one of the following: [CSV, JSON, JSONL]"),
+        ("ItemReader", {**PARQUET, "Arguments": VERSION}, "not supported where InputType is PARQUET"),
         ("ItemReader.ReaderConfig.InputType", "JSON", "Field 'CSVHeaders' is not supported"),
-        ("ItemReader.ReaderConfig.ManifestType", "S3_INVENTORY", "doesn't run the field 'ManifestType' here"),
+        ("ItemReader.ReaderConfig.ManifestType", "GLUE", "one of the following: [ATHENA_DATA, S3_INVENTORY]"),
+        ("ItemReader.ReaderConfig.ManifestType", "S3_INVENTORY", "not supported where ManifestType is S3_INVENTORY"),
+        ("ItemReader.ReaderConfig", ATHENA | {"InputType": "JSON"}, "one of the following: [CSV, JSONL, PARQUET]"),
+        ("ItemReader.ReaderConfig", ATHENA, "one of the following: [CSV, JSONL, PARQUET]"),
+        ("ItemReader.ReaderConfig.Transformation", "LOAD_AND_FLATTEN", "is for the resource listObjectsV2"),
+        ("ItemReader", listing(Transformation="LOAD_AND_FLATTEN"), "The field 'InputType' is required where Transfor"),
+        ("ItemReader", listing(Transformation="LOAD_AND_FLATTEN", InputType="MANIFEST"), "[CSV, JSON, JSONL, PARQUET]"),
+        ("ItemReader", listing(Transformation="LOAD_AND_FLATTEN", InputType="CSV"), "'CSVHeaderLocation' is required"),
         (
-            "ItemReader.ReaderConfig.Transformation",
-            "LOAD_AND_FLATTEN",
-            "the local cloud doesn't run LOAD_AND_FLATTEN; it runs NONE",
+            "ItemReader",
+            listing(Transformation="LOAD_AND_FLATTEN", InputType="JSON", ItemsPointer="/a"),
+            "doesn't run the field 'ItemsPointer' with listObjectsV2 and LOAD_AND_FLATTEN",
         ),
+        ("ItemReader", listing(InputType="JSON"), "doesn't run the field 'InputType' with listObjectsV2 and NONE"),
+        ("ItemReader", listing(ManifestType="S3_INVENTORY"), "doesn't run the field 'ManifestType' with listObjectsV2"),
+        ("ItemReader", {**listing(), "Arguments": {"Bucket": "b", "MaxKeys": 5}}, "doesn't run the field 'MaxKeys'"),
         ("ItemReader.ReaderConfig.CSVDelimiter", "COLON", "[COMMA, PIPE, SEMICOLON, SPACE, TAB]"),
         ("ItemReader.ReaderConfig.CSVHeaderLocation", "LAST_ROW", "[FIRST_ROW, GIVEN]"),
         ("ItemReader.ReaderConfig.CSVHeaderLocation", ABSENT, "The field 'CSVHeaderLocation' is required"),

@@ -71,3 +71,9 @@ def test_should_make_no_batch_of_nothing() -> None:
 
 def test_should_pass_each_item_as_it_is_without_a_batcher() -> None:
     assert [(found.input, found.items) for found in single(["a", None])] == [("a", 1), (None, 1)]
+
+
+def test_should_refuse_an_item_that_is_no_childs_input() -> None:
+    assert single(["x" * 262_142])[0].items == 1
+    with pytest.raises(ItemTooLargeError, match="Item 1 makes an input of 262145 bytes, over the limit of 262144"):
+        single(["short", "x" * 262_143])

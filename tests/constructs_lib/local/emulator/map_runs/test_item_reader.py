@@ -1,77 +1,155 @@
+import gzip
+import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from botocore.exceptions import ClientError
 
-from constructs_lib.local.emulator.map_runs.item_reader import ItemReaderError, parse_items
+from constructs_lib.local.emulator.map_runs.item import Item, ItemReaderError
+from constructs_lib.local.emulator.map_runs.item_reader import read_items
+
+GET, LIST = (f"arn:aws:states:::s3:{api}" for api in ("getObject", "listObjectsV2"))
+FLATTEN = {"Transformation": "LOAD_AND_FLATTEN"}
+CHANGED = datetime(2024, 1, 2, tzinfo=UTC)
 
 
-def parsed(body: bytes, **config: Any) -> list[Any]:
-    return list(parse_items(body, config))
+class Bucket:
+    """As much of an S3 client as the reader calls, over objects in memory; it notes what was read."""
+
+    def __init__(self, **objects: bytes) -> None:
+        self.objects = {key.replace("__", "/").replace("_", "."): body for key, body in objects.items()}
+        self.read: list[str] = []
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's
+        if Key not in self.objects:
+            error = {"Error": {"Code": "NoSuchKey", "Message": "gone"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
+            raise ClientError(error, "GetObject")  # type: ignore[arg-type]
+        self.read.append(f"{Bucket}/{Key}")
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def get_paginator(self, _: str) -> "Bucket":
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str = "") -> list[dict[str, Any]]:  # noqa: N803 - boto3's
+        found = [
+            {"Key": key, "Size": len(body), "ETag": '"e"', "LastModified": CHANGED}
+            for key, body in sorted(self.objects.items())
+            if key.startswith(Prefix)
+        ]
+        return [{"Contents": [each]} for each in found] or [{}]
 
 
-def test_should_take_the_first_row_of_a_csv_file_as_header() -> None:
-    body = b'key,note\n2024/1.csv,"a, ""b""\nc"\n\n2024/2.csv\n2024/3.csv,x,extra\n'
+def test_should_describe_each_object_below_a_prefix() -> None:
+    items = read_items(Bucket(a__1=b"12345", b__1=b""), LIST, {"Bucket": "b", "Prefix": "a/"}, {}, None)
 
-    assert parsed(body, InputType="CSV", CSVHeaderLocation="FIRST_ROW") == [
-        {"key": "2024/1.csv", "note": 'a, "b"\nc'},
-        {"key": "2024/2.csv", "note": ""},
-        {"key": "2024/3.csv", "note": "x"},
+    described = {"Etag": '"e"', "Key": "a/1", "LastModified": 1_704_153_600, "Size": 5, "StorageClass": "STANDARD"}
+    assert items == [Item(described, "S3://b")]
+
+
+def test_should_read_the_content_of_each_object_below_a_prefix() -> None:
+    s3 = Bucket(logs__2_jsonl_gz=gzip.compress(b'{"n": 3}\n'), logs__1_jsonl=b'{"n": 1}\n{"n": 2}\n', other_jsonl=b"{")
+
+    items = read_items(s3, LIST, {"Bucket": "b", "Prefix": "logs/"}, {**FLATTEN, "InputType": "JSONL"}, None)
+
+    assert items == [
+        Item({"n": 1}, "S3://b/logs/1.jsonl"),
+        Item({"n": 2}, "S3://b/logs/1.jsonl"),
+        Item({"n": 3}, "S3://b/logs/2.jsonl.gz"),
     ]
 
 
-def test_should_take_given_headers() -> None:
-    rows = parsed(b"1,2\r\n3,4\r\n", InputType="CSV", CSVHeaderLocation="GIVEN", CSVHeaders=["a", "b"])
+def test_should_read_no_object_further_than_the_most_items_need() -> None:
+    s3 = Bucket(a=b"[1, 2]", b=b"[3, 4]", c=b"{")
 
-    assert rows == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+    items = read_items(s3, LIST, {"Bucket": "b"}, {**FLATTEN, "InputType": "JSON"}, 3)
 
-
-@pytest.mark.parametrize(
-    ("name", "character"), [("COMMA", ","), ("PIPE", "|"), ("SEMICOLON", ";"), ("SPACE", " "), ("TAB", "\t")]
-)
-def test_should_split_at_the_delimiter(name: str, character: str) -> None:
-    body = f"a{character}b\n1{character}2\n".encode()
-
-    assert parsed(body, InputType="CSV", CSVHeaderLocation="FIRST_ROW", CSVDelimiter=name) == [{"a": "1", "b": "2"}]
+    assert [item.value for item in items] == [1, 2, 3]
+    assert s3.read == ["b/a", "b/b"]
 
 
-def test_should_read_no_item_from_a_header_alone() -> None:
-    assert parsed(b"key\n", InputType="CSV", CSVHeaderLocation="FIRST_ROW") == []
+def test_should_say_in_which_object_a_row_cannot_be_read() -> None:
+    with pytest.raises(ItemReaderError, match=r"^s3://b/b.jsonl: Line 2 isn't JSON: "):
+        read_items(
+            Bucket(a_jsonl=b"1", b_jsonl=b"1\n{"), LIST, {"Bucket": "b"}, {**FLATTEN, "InputType": "JSONL"}, None
+        )
 
 
-text = st.text(st.characters(exclude_categories=["Cs"]))
+MANIFEST = {
+    "sourceBucket": "source",
+    "destinationBucket": "arn:aws:s3:::lists",
+    "fileFormat": "CSV",
+    "fileSchema": "Bucket, Key, Size",
+    "files": [{"key": "data/1.csv.gz", "size": 9, "MD5checksum": "x"}, {"key": "data/2.csv.gz", "size": 9}],
+}
 
 
-@given(st.lists(st.integers() | text | st.dictionaries(text, text, max_size=2)))
-def test_should_read_json_lines_whatever_the_strings_hold(values: list[Any]) -> None:
-    body = "\n".join(json.dumps(value, ensure_ascii=False) for value in values).encode()
+@pytest.mark.parametrize("config", [{"InputType": "MANIFEST"}, {"ManifestType": "S3_INVENTORY"}])
+def test_should_read_the_rows_of_an_inventory(config: dict[str, Any]) -> None:
+    s3 = Bucket(
+        manifest_json=json.dumps(MANIFEST).encode(),
+        data__1_csv_gz=gzip.compress(b'"source","a+b%2B.csv","5"\n"source","2024/","0"\n'),
+        data__2_csv_gz=gzip.compress(b'"source","c.csv"\n'),
+    )
 
-    assert parsed(body, InputType="JSONL") == values
+    items = read_items(s3, GET, {"Bucket": "other", "Key": "manifest.json"}, config, None)
+
+    # The keys as S3 wrote them, URL-encoded; a missing cell is empty, as in any CSV.
+    assert items == [
+        Item({"Bucket": "source", "Key": "a+b%2B.csv", "Size": "5"}, "S3://lists/data/1.csv.gz"),
+        Item({"Bucket": "source", "Key": "2024/", "Size": "0"}, "S3://lists/data/1.csv.gz"),
+        Item({"Bucket": "source", "Key": "c.csv", "Size": ""}, "S3://lists/data/2.csv.gz"),
+    ]
+    assert s3.read[1:] == ["lists/data/1.csv.gz", "lists/data/2.csv.gz"]
 
 
-def test_should_read_a_json_array_of_any_values_with_a_byte_order_mark() -> None:
-    assert parsed(b'\xef\xbb\xbf[1, {"a": null}, []]') == [1, {"a": None}, []]
+def test_should_read_the_files_of_an_athena_manifest() -> None:
+    s3 = Bucket(m_csv=b"s3://out/x/1.gz\n\n's3://quoted/not'\n".replace(b"'", b'"'), x__1_gz=gzip.compress(b"1,2\n"))
+    s3.objects["not"] = b"3,4\n"
+    config = {"ManifestType": "ATHENA_DATA", "InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["a", "b"]}
 
-
-def test_should_follow_a_pointer_into_the_object() -> None:
-    assert parsed(b'{"a": {"b/c": [[1, 2], [3]]}}', InputType="JSON", ItemsPointer="/a/b~1c/0") == [1, 2]
+    assert read_items(s3, GET, {"Bucket": "b", "Key": "m.csv"}, config, None) == [
+        Item({"a": "1", "b": "2"}, "S3://out/x/1.gz"),
+        Item({"a": "3", "b": "4"}, "S3://quoted/not"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("body", "config", "message"),
     [
-        (b"", {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}, "no header row"),
-        (b"a,a\n", {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}, "headers cannot contain duplicates"),
-        (b"\xff\xfe", {"InputType": "CSV"}, "isn't UTF-8"),
-        (b"{", {}, "isn't JSON"),
-        (b'{"a": 1}', {}, "must hold a JSON array, not dict"),
-        (b'{"a": 1}', {"ItemsPointer": "/b"}, "'/b' doesn't point to anything"),
-        (b"[[1]]", {"ItemsPointer": "/7"}, "'/7' doesn't point to anything"),
-        (b'{"a": 1}\n{', {"InputType": "JSONL"}, "Line 2 isn't JSON"),
+        (b"<xml/>", {"InputType": "MANIFEST"}, "isn't the manifest of an S3 Inventory: JSONDecodeError"),
+        (b"[]", {"InputType": "MANIFEST"}, "isn't the manifest of an S3 Inventory: TypeError"),
+        (b'{"files": []}', {"InputType": "MANIFEST"}, r"S3 Inventory: KeyError\('destinationBucket'\)"),
+        (
+            json.dumps(MANIFEST | {"fileFormat": "ORC"}).encode(),
+            {"InputType": "MANIFEST"},
+            "format is ORC; .* CSV only",
+        ),
+        (json.dumps(MANIFEST).encode(), {"InputType": "MANIFEST"}, r"s3://lists/data/1.csv.gz: gone \(.* NoSuchKey\)"),
+        (b"s3://out/x", {"ManifestType": "ATHENA_DATA", "InputType": "JSONL"}, "s3://out/x: gone"),
+        (
+            b"out/x",
+            {"ManifestType": "ATHENA_DATA", "InputType": "JSONL"},
+            "Line 1 of the manifest is 'out/x', no S3 URI",
+        ),
+        (b"\xff", {"ManifestType": "ATHENA_DATA", "InputType": "JSONL"}, "manifest isn't UTF-8"),
     ],
 )
-def test_should_say_why_an_object_cannot_be_read(body: bytes, config: dict[str, Any], message: str) -> None:
+def test_should_say_why_a_manifest_cannot_be_read(body: bytes, config: dict[str, Any], message: str) -> None:
     with pytest.raises(ItemReaderError, match=message):
-        parsed(body, **config)
+        read_items(Bucket(m=body), GET, {"Bucket": "b", "Key": "m"}, config, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"Bucket": "b", "Key": "k", "ExpectedBucketOwner": "1"}, "the local cloud runs Bucket, Key, VersionId"),
+        ("b/k", "arguments are 'b/k'"),
+        ({"Bucket": "b"}, "ItemReader's Key is None; it must be a name"),
+        ({"Bucket": "", "Key": "k"}, "ItemReader's Bucket is ''"),
+    ],
+)
+def test_should_refuse_arguments_that_an_expression_made(arguments: Any, message: str) -> None:
+    with pytest.raises(ItemReaderError, match=message):
+        read_items(Bucket(), GET, arguments, {}, None)

@@ -403,17 +403,10 @@ def test_should_need_each_permission(cloud: Cloud, without: str | None, resource
 
 
 def test_should_refuse_a_field_it_does_not_run(cloud: Cloud) -> None:
-    with pytest.raises(ClientError, match=r"the local cloud doesn't run .* /States/Map/ItemReader/.*/Transformation"):
-        run(
-            cloud,
-            map_state(
-                ItemReader={
-                    "Resource": "arn:aws:states:::s3:listObjectsV2",
-                    "Arguments": {"Bucket": "any"},
-                    "ReaderConfig": {"Transformation": "LOAD_AND_FLATTEN", "InputType": "JSON"},
-                }
-            ),
-        )
+    arguments = {"Bucket": "any", "Key": "any", "ExpectedBucketOwner": "111111111111"}
+    reader = {"Resource": "arn:aws:states:::s3:getObject", "Arguments": arguments}
+    with pytest.raises(ClientError, match=r"the local cloud doesn't run .* /States/Map/ItemReader/.*/ExpectedBucketOw"):
+        run(cloud, map_state(ItemReader=reader))
 
 
 def test_should_refuse_an_expression_in_a_field_of_its_own(cloud: Cloud) -> None:
