@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def forecast_document(answer: Answer, *, series: bool) -> dict[str, Any]:
-    """Return a forecast, its verdict and where its settings came from; `series` adds what happens in each second."""
+    """Return a forecast, its verdict and where its settings came from; `series` adds what happens in each second.
+
+    `ranges` are where nine of ten draws are; of `runs` the optimistic and the pessimistic one are the extremes.
+    """
     job = answer.forecast.job
     return {
         "job": {**dataclasses.asdict(job), "children": job.children},
@@ -22,6 +25,12 @@ def forecast_document(answer: Answer, *, series: bool) -> dict[str, Any]:
         },
         "verdict": answer.verdict,
         "may_fail": answer.may_fail,
+        "ranges": {
+            "duration_seconds": answer.forecast.range(lambda outcome: outcome.duration_seconds),
+            "dollars": answer.forecast.range(lambda outcome: outcome.cost.total),
+            "gets": answer.forecast.range(lambda outcome: outcome.gets),
+            "retries": answer.forecast.range(lambda outcome: outcome.retries),
+        },
         "runs": {run.case.value: _run(run, series=series) for run in answer.forecast.runs},
     }
 

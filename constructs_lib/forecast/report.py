@@ -19,14 +19,14 @@ from constructs_lib.forecast.settings import Origin
 from constructs_lib.forecast.workflow import option_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console, JustifyMethod, RenderableType
 
     from constructs_lib.forecast.answer import Answer
     from constructs_lib.forecast.constants import Constants
     from constructs_lib.forecast.job import Job
-    from constructs_lib.forecast.result import Forecast, Run
+    from constructs_lib.forecast.result import Forecast, Outcome, Run
     from constructs_lib.forecast.settings import Settings
     from constructs_lib.forecast.workflow import MapSettings
 
@@ -175,8 +175,8 @@ def _rows(answers: Sequence[Answer], keys: Sequence[str], layout: _Layout) -> Ta
     for answer in answers:
         forecast = answer.forecast
         ranges = (
-            spread([run.duration_seconds for run in forecast.runs], seconds),
-            spread([run.cost.total for run in forecast.runs], dollars),
+            _ranged(forecast, _duration, seconds),
+            _ranged(forecast, _dollars, dollars),
         )
         binds = forecast.likely.bindings[0].limit.value + ("; may fail" if answer.may_fail else "")
         duration, cost = ranges if layout.ranges_beside else (text.replace(" (", "\n(") for text in ranges)
@@ -191,27 +191,51 @@ def _rows(answers: Sequence[Answer], keys: Sequence[str], layout: _Layout) -> Ta
 
 
 def _results(forecast: Forecast) -> RenderableType:
-    likely = forecast.likely
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(style="bold")
 
-    def row(title: str, of: Any, form: Any, style: str = "") -> None:
-        table.add_row(title, Text(spread([of(run) for run in forecast.runs], form), style=style))
+    def row(title: str, of: Callable[[Outcome], float], form: Callable[[float], str], style: str = "") -> None:
+        table.add_row(title, Text(_ranged(forecast, of, form), style=style))
 
-    row("Duration", lambda run: run.duration_seconds, seconds, "cyan")
-    table.add_row("Children", f"{likely.children:,}")
-    row("State transitions", lambda run: run.transitions, _count)
-    row("GETs", lambda run: run.gets, _count)
-    if any(run.throttled_gets for run in forecast.runs):
-        row("  throttled", lambda run: run.throttled_gets, _count)
-    if any(run.retries for run in forecast.runs):
-        row("Tasks tried again", lambda run: run.retries, _count)
-    row("Cost", lambda run: run.cost.total, dollars, "cyan")
-    row("  Step Functions", lambda run: run.cost.step_functions, dollars)
-    row("  Lambda", lambda run: run.cost.lambda_, dollars)
-    row("  S3", lambda run: run.cost.s3, dollars)
-    return table
+    outcomes = (forecast.likely, *forecast.draws)
+    row("Duration", _duration, seconds, "cyan")
+    table.add_row("Children", f"{forecast.likely.children:,}")
+    row("State transitions", lambda outcome: outcome.transitions, _count)
+    row("GETs", lambda outcome: outcome.gets, _count)
+    if any(outcome.throttled_gets for outcome in outcomes):
+        row("  throttled", lambda outcome: outcome.throttled_gets, _count)
+    if any(outcome.retries for outcome in outcomes):
+        row("Tasks tried again", lambda outcome: outcome.retries, _count)
+    row("Cost", _dollars, dollars, "cyan")
+    row("  Step Functions", lambda outcome: outcome.cost.step_functions, dollars)
+    row("  Lambda", lambda outcome: outcome.cost.lambda_, dollars)
+    row("  S3", lambda outcome: outcome.cost.s3, dollars)
+    return Group(table, "", Text(_extremes(forecast), style="dim"))
+
+
+def _extremes(forecast: Forecast) -> str:
+    def both(of: Callable[[Outcome], float], form: Callable[[float], str]) -> str:
+        values = [of(run) for run in forecast.runs]
+        return f"{form(min(values))} to {form(max(values))}"
+
+    return (
+        f"In brackets: nine of ten draws. With every assumption at its best or its worst at once: "
+        f"{both(_duration, seconds)}, {both(_dollars, dollars)}."
+    )
+
+
+def _duration(outcome: Outcome) -> float:
+    return outcome.duration_seconds
+
+
+def _dollars(outcome: Outcome) -> float:
+    return outcome.cost.total
+
+
+def _ranged(forecast: Forecast, of: Callable[[Outcome], float], form: Callable[[float], str]) -> str:
+    low, high = forecast.range(of)
+    return spread([low, of(forecast.likely), high], form)
 
 
 def _bindings(run: Run) -> RenderableType:
@@ -247,11 +271,8 @@ def _best(answers: Sequence[Answer], keys: Sequence[str]) -> list[RenderableType
     return [told("Fastest", fastest), told("Cheapest", cheapest)]
 
 
-def spread(values: Sequence[float], form: Any) -> str:
-    """Return the likely value with the range of all three; without, where they look the same.
-
-    `values` are the optimistic, the likely and the pessimistic one. What is fastest isn't always the cheapest.
-    """
+def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
+    """Return the likely value, which is the second of three, with its range; without, where they look the same."""
     texts = [form(value) for value in values]
     if len(set(texts)) == 1:
         return str(texts[0])

@@ -1,4 +1,4 @@
-"""What a forecast says: runs at three readings of the constants, each with what it takes, costs and runs into.
+"""What a forecast says: the likely run, what it takes, costs and runs into, and how far off that may be.
 
 Times are seconds from the start of the execution. Series have a number for each second that began.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import quantiles
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from constructs_lib.forecast.job import Job
 
@@ -113,43 +114,63 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One reading of a job's future.
+class Outcome:
+    """What a run comes to.
 
     `transitions` are states entered by the parent and by Standard children, retries included: what is billed as such.
     `gets` are all GETs of the batches, `throttled_gets` those that S3 refused, which were asked again. `retries` are
-    batches' tasks that Step Functions tried again. `batch_seconds` is a batch's own work, when nothing holds it up;
-    `longest_child_seconds` what the slowest child took. `bindings` come largest first, `phases` in their order.
+    batches' tasks that Step Functions tried again.
+    """
+
+    duration_seconds: float
+    transitions: int
+    gets: int
+    throttled_gets: int
+    retries: int
+    usage: Usage
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Outcome):
+    """One reading of a job's future.
+
+    `batch_seconds` is a batch's own work, when nothing holds it up; `longest_child_seconds` what the slowest child
+    took. `bindings` come largest first, `phases` in their order.
     """
 
     job: Job
     case: Case
-    duration_seconds: float
     phases: tuple[Phase, ...]
     children: int
-    transitions: int
     objects_read: int
-    gets: int
-    throttled_gets: int
-    retries: int
     batch_seconds: float
     longest_child_seconds: float
-    usage: Usage
-    cost: Cost
     bindings: tuple[Binding, ...]
     series: Mapping[str, list[float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """The range: a job's run with all constants at their best, as is most likely, and at their worst."""
+    """A job's run as is most likely, and how far off that may be.
+
+    `draws` are outcomes with each constant somewhere in its range, by chance: see `Constants.drawn`. The range of a
+    number is where nine of ten draws have it. `optimistic` and `pessimistic` are the extremes: with all constants at
+    their best at once, and all at their worst.
+    """
 
     job: Job
     optimistic: Run
     likely: Run
     pessimistic: Run
+    draws: tuple[Outcome, ...]
 
     @property
     def runs(self) -> tuple[Run, Run, Run]:
-        """All three, the fastest first."""
+        """Likely and extremes, the fastest first."""
         return self.optimistic, self.likely, self.pessimistic
+
+    def range(self, number: Callable[[Outcome], float]) -> tuple[float, float]:
+        """Return the range of a number of the outcome, its likely value included."""
+        twentieths = quantiles(map(number, self.draws), n=20, method="inclusive")
+        return min(twentieths[0], number(self.likely)), max(twentieths[-1], number(self.likely))

@@ -6,6 +6,7 @@ meet limits: see `children`. What is assumed beyond the constants: docs/forecast
 
 from __future__ import annotations
 
+from dataclasses import fields
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from constructs_lib.forecast.constants import CONSTANTS
 from constructs_lib.forecast.cost import cost_of
 from constructs_lib.forecast.critical_path import bindings, walk_back
 from constructs_lib.forecast.job import Child, Source
-from constructs_lib.forecast.result import SERIES, Case, Forecast, Limit, Phase, Run, Usage
+from constructs_lib.forecast.result import SERIES, Case, Forecast, Limit, Outcome, Phase, Run, Usage
 from constructs_lib.forecast.series import Series
 
 if TYPE_CHECKING:
@@ -24,24 +25,30 @@ if TYPE_CHECKING:
     from constructs_lib.forecast.constants import Constants
     from constructs_lib.forecast.job import Job
 
+DRAWS = 40
+"""A forecast's range is made of so many. Others, or more, move its ends by some 3 %."""
+
 
 def forecast(
     job: Job, constants: Constants = CONSTANTS, *, progress: Callable[[int, int], None] | None = None
 ) -> Forecast:
-    """Return the job's runs with the constants at their best, as is most likely, and at their worst.
+    """Return the job's likely run, its range and its extremes.
 
-    `progress` is called with how many children are done, of how many, those of the three runs together.
+    `progress` is called with how many children are done, of how many, those of all simulated runs together.
     """
+    simulated = len(Case) + DRAWS
 
-    def run(number: int, case: Case) -> Run:
-        def report(done: int, of: int) -> None:
-            if progress is not None:
-                progress(number * of + done, len(Case) * of)
+    def progress_of(number: int) -> Callable[[int, int], None] | None:
+        return None if progress is None else lambda done, of: progress(number * of + done, simulated * of)
 
-        return simulate(job, constants, case, progress=report)
-
-    optimistic, likely, pessimistic = (run(number, case) for number, case in enumerate(Case))
-    return Forecast(job=job, optimistic=optimistic, likely=likely, pessimistic=pessimistic)
+    optimistic, likely, pessimistic = (
+        simulate(job, constants, case, progress=progress_of(number)) for number, case in enumerate(Case)
+    )
+    draws = tuple(
+        _simulated(job, drawn, Case.LIKELY, progress=progress_of(number)).outcome
+        for number, drawn in enumerate(constants.drawn(DRAWS), len(Case))
+    )
+    return Forecast(job=job, optimistic=optimistic, likely=likely, pessimistic=pessimistic, draws=draws)
 
 
 def simulate(
@@ -56,37 +63,18 @@ def simulate(
 
     Without `throttling_retries` what meets a limit waits in a queue and is never asked again: the run's lower bound.
     """
-    before = _before_map(job, constants, case)
-    children = run_children(
-        job,
-        constants,
-        case,
-        from_second=before.items_from,
-        throttling_retries=throttling_retries,
-        progress=progress,
+    before, children, after, outcome = _simulated(
+        job, constants, case, throttling_retries=throttling_retries, progress=progress
     )
-    after = _after_map(job, constants, case, max(children.ended))
-    standard = job.child is Child.STANDARD
-    retries = sum(children.retries) + sum(children.lambda_retries)
-    transitions = job.parent_states + (job.children * job.states_per_child + retries if standard else 0)
-    throttled = sum(children.throttled_gets)
-    gets = job.objects + throttled + sum(children.wasted_gets)
-    usage = _usage(job, constants, case, children, transitions, gets)
     return Run(
+        **{field.name: getattr(outcome, field.name) for field in fields(outcome)},
         job=job,
         case=case,
-        duration_seconds=after.end,
         phases=_phases(job, before, after),
         children=job.children,
-        transitions=transitions,
         objects_read=sum(children.objects(child) for child in range(children.count)),
-        gets=gets,
-        throttled_gets=throttled,
-        retries=retries,
         batch_seconds=work.batch_seconds(job, min(job.batch_size, job.objects), constants, case),
         longest_child_seconds=max(end - start for start, end in zip(children.dispatched, children.ended, strict=True)),
-        usage=usage,
-        cost=cost_of(job, usage, constants, case),
         bindings=bindings(
             [
                 (Limit.START, 0, before.started),
@@ -115,6 +103,49 @@ class _After(NamedTuple):
     written: float
     reduced: float
     end: float
+
+
+class _Simulated(NamedTuple):
+    before: _Before
+    children: Children
+    after: _After
+    outcome: Outcome
+
+
+def _simulated(
+    job: Job,
+    constants: Constants,
+    case: Case,
+    *,
+    throttling_retries: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> _Simulated:
+    before = _before_map(job, constants, case)
+    children = run_children(
+        job,
+        constants,
+        case,
+        from_second=before.items_from,
+        throttling_retries=throttling_retries,
+        progress=progress,
+    )
+    after = _after_map(job, constants, case, max(children.ended))
+    standard = job.child is Child.STANDARD
+    retries = sum(children.retries) + sum(children.lambda_retries)
+    transitions = job.parent_states + (job.children * job.states_per_child + retries if standard else 0)
+    throttled = sum(children.throttled_gets)
+    gets = job.objects + throttled + sum(children.wasted_gets)
+    usage = _usage(job, constants, case, children, transitions, gets)
+    outcome = Outcome(
+        duration_seconds=after.end,
+        transitions=transitions,
+        gets=gets,
+        throttled_gets=throttled,
+        retries=retries,
+        usage=usage,
+        cost=cost_of(job, usage, constants, case),
+    )
+    return _Simulated(before, children, after, outcome)
 
 
 def _before_map(job: Job, constants: Constants, case: Case) -> _Before:
