@@ -1,7 +1,7 @@
 """The part of S3 that the handlers use, on loopback: GetObject, PutObject, ListObjectsV2; no signatures checked.
 
-It answers from one asyncio loop after a latency that the caller chooses, so that thirty-two requests at once take no
-longer than one. `S3Server` runs it in a thread (tests: faults can be planted meanwhile); `S3Process` in a process of
+It answers from one asyncio loop after a latency that the caller chooses, so that many requests at once take no longer
+than one. `S3Server` runs it in a thread (tests: faults can be planted meanwhile); `S3Process` in a process of
 its own (measurements: its CPU time and memory stay out of the figures).
 """
 

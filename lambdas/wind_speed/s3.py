@@ -151,7 +151,7 @@ class Listing:
         )
 
     def _page_by_sdk(self, prefix: str, page_size: int, token: str) -> _Page:
-        more = {"ContinuationToken": token} if token else {}
+        more: dict[str, Any] = {"ContinuationToken": token} if token else {}
         with transient_errors():
             page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=page_size, **more)
         return _Page([item["Key"] for item in page.get("Contents", [])], page.get("NextContinuationToken", ""))

@@ -119,15 +119,18 @@ class SignedGets:
         credentials = self._session.get_credentials()
         if credentials is None:
             return None
-        request = AWSRequest("GET", endpoint.url + target)
+        url = urlsplit(endpoint.url + target)
+        request = AWSRequest("GET", url.geturl())
         S3SigV4Auth(credentials.get_frozen_credentials(), "s3", endpoint.region).add_auth(request)
-        path, query = urlsplit(request.url).path or "/", urlsplit(request.url).query
+        path = url.path or "/"
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = endpoint.connect()
         try:
-            connection.request("GET", f"{path}?{query}" if query else path, headers=dict(request.headers.items()))
+            connection.request(
+                "GET", f"{path}?{url.query}" if url.query else path, headers=dict(request.headers.items())
+            )
             response = connection.getresponse()
             if response.status != 200 or (self._max_bytes is not None and (response.length or 0) > self._max_bytes):
                 if response.status != 200:
