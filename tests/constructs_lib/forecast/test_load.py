@@ -104,6 +104,19 @@ def test_should_start_nothing_that_is_late() -> None:
     assert late.open_executions[-1] == 0
 
 
+def test_should_take_a_row_for_late_from_the_limit_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A state a second: the driver's own, two rows that wait; then each asks whether it is in time, in seconds 3 and 4.
+    monkeypatch.setattr(load, "LATE_SECONDS", 4)
+    assert sum(simulate_load(bursts((0, 1), (0, 1)), states(1, 1)).starts) == 1 + 1
+
+
+def test_should_begin_a_hundred_rows_a_second() -> None:
+    use = simulate_load(bursts(*((1, 1),) * 120), WITHOUT_LIMITS)
+    # The driver's state and the rows' waits; then the other rows' waits, and what all of them do when they are due.
+    assert use.transitions == [1 + 100, 20 + 120 * (2 + 1 + 2)]
+    assert use.open_executions[0] == 1 + 100
+
+
 def test_should_let_map_runs_wait_over_the_limit_and_hold_each_as_long() -> None:
     loads = load_test(transitions_per_second=0, map_runs=12, ramp_seconds=0, hold_seconds=30)
     use = simulate_load(loads, replace(SMALL, map_runs=5))
@@ -135,6 +148,13 @@ def test_should_call_again_what_was_refused_for_a_transition_more() -> None:
     # Those refused in second 0 come back after five, with what the bucket has been refilled by.
     assert use.starts[1:5] == [0] * 4
     assert use.starts[5] == 5 * 150
+
+
+@pytest.mark.parametrize(("case", "seconds"), [(Case.OPTIMISTIC, 2), (Case.PESSIMISTIC, 10)])
+def test_should_call_again_as_soon_as_is_assumed(case: Case, seconds: int) -> None:
+    limits = replace(WITHOUT_LIMITS, start_execution=DocumentedLimit(limit=5, bucket_size=10))
+    use = simulate_load(bursts((0, 40)), limits, case=case)
+    assert use.starts[: seconds + 1] == [10, *[0] * (seconds - 1), min(10, 5 * seconds)]
 
 
 def test_should_take_longer_for_executions_at_a_slower_pace() -> None:

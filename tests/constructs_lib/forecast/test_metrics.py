@@ -72,6 +72,13 @@ def test_should_have_what_is_throttled_as_long_as_it_is() -> None:
     assert series["AWS/States ProvisionedRefillRate Maximum {ServiceMetric=StateTransition}"][0] == 50
 
 
+def test_should_count_the_answers_of_s3_that_slow_it_down() -> None:
+    throttled = run(child=Child.EXPRESS, prefixes=1, max_concurrency=1_000)
+    series = metrics_of(use_of(throttled), limits_of(throttled))
+    assert sum(filter(None, series["StepFunctionsAtScale SlowDown Sum"])) == pytest.approx(throttled.throttled_gets)
+    assert throttled.throttled_gets > 0
+
+
 def test_should_count_standard_children_alone_as_open_executions() -> None:
     standard = run()
     assert max(use_of(standard).open_executions) == 1 + max(standard.series["children_running"]) > 10
@@ -94,6 +101,8 @@ def test_should_have_a_point_of_the_backlog_only_while_there_is_one() -> None:
     series = metrics_of(AccountUse(map_runs_waiting=waiting), SMALL, start_second=0, minutes=5)
     assert series[BACKLOG] == [None, 5, None, 2, None]
     assert LAMBDA not in series
+    assert series["AWS/States OpenMapRunLimit Maximum"] == [1_000] * 5
+    assert series["AWS/States OpenExecutionLimit Maximum"] == [1_000_000] * 5
 
 
 def test_should_count_what_other_workflows_make_in_every_minute() -> None:

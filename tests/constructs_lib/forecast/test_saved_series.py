@@ -144,6 +144,13 @@ def test_should_refuse_what_is_no_saved_file(text: str, message: str, tmp_path: 
     assert "\n" not in str(error.value)
 
 
+def test_should_read_the_scenario_that_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, f"{CONSUMED}: 1")
+    path.write_text(path.read_text() + f"  - name: two\n    series:\n      {CONSUMED}: 2\n")
+    assert read_series(path, scenario="one") == {CONSUMED: [1]}
+    assert read_series(path, scenario="two") == {CONSUMED: [2]}
+
+
 def test_should_refuse_another_name(tmp_path: Path) -> None:
     path = write(tmp_path, f"{CONSUMED}: 1")
     with pytest.raises(ValueError, match=r"2: no scenario has the name 'two'; allowed: one$"):

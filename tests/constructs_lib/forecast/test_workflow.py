@@ -91,6 +91,7 @@ def test_should_prefer_what_is_given(tmp_path: Path) -> None:
         (("MaxConcurrency",), 0, "max_concurrency", 10_000),
         (("ItemReader", "Resource"), "arn:aws:states:::s3:getObject", "source", Source.INDEX),
         (("ItemReader", "ReaderConfig"), {"MaxItems": 77}, "objects", 77),
+        (("ItemReader", "ReaderConfig"), {"MaxItems": 100_000_000}, "objects", 600_000),
         (("ItemProcessor", "ProcessorConfig", "ExecutionType"), "EXPRESS", "child", Child.EXPRESS),
     ],
 )
@@ -164,6 +165,19 @@ def test_should_count_the_states_of_a_child(
 )
 def test_should_find_the_function(read: Callable[..., MapSettings], invoke: JsonObject) -> None:
     assert read(child(MAP, A=invoke), function={"MemorySize": 300}).values["function_memory_mb"] == 300
+
+
+def test_should_find_a_function_on_any_way(read: Callable[..., MapSettings]) -> None:
+    choice = {"Type": "Choice", "Choices": [{"Next": "Skip"}], "Default": "Read"}
+    settings = read(child(MAP, A=choice, Skip=PASS, Read=INVOKE), function={"MemorySize": 300})
+    assert settings.values["function_memory_mb"] == 300
+
+
+def test_should_count_each_state_of_a_parent_that_loops_once(tmp_path: Path) -> None:
+    again = {"Type": "Choice", "Choices": [{"Next": "Map"}], "Default": "Done"}
+    machine = definition(Map=changed(MAP, "End") | {"Next": "Again?"}, **{"Again?": again}, Done=PASS)
+    settings = read_map(Assembly.read(write(tmp_path, machines={"Machine1A2B3C4D": machine})))
+    assert settings.values["parent_states"] == 3
 
 
 @pytest.mark.parametrize("name", ["arn:aws:lambda:us-east-1:111111111111:function:theirs", "{% $f %}"])
