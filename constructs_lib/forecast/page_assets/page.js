@@ -78,8 +78,10 @@
     dark.addEventListener("change", () => plot.redraw(false, true));
   };
 
+  const LABEL = 14; // pixels, of a line's label
   const graph = (section, widget) => {
     const element = section.querySelector(".plot");
+    const above = (LABEL + 3) / Math.max(60, element.clientHeight - 32); // for the label of the highest line
     const raw = widget.lines.map(byMinute);
     const sides = { left: "y", right: "y2" };
     const scaleOf = (item) => (item.right ? sides.right : sides.left);
@@ -92,7 +94,7 @@
       const [from, to] = [Math.min(low ?? Infinity, ...marks), Math.max(high ?? -Infinity, ...marks)];
       const given = widget[side];
       const [bottom, top] = from > to ? [0, 1] : [from, to];
-      const room = uPlot.rangeNum(given.min ?? bottom, top, 0.08, true);
+      const room = uPlot.rangeNum(given.min ?? bottom, top, marks.includes(top) ? Math.max(0.08, above) : 0.08, true);
       const start = given.min ?? (bottom >= 0 && room[0] < 0 ? 0 : room[0]);
       const end = given.max ?? (room[1] > start ? room[1] : start + 1);
       return start < end ? [start, end] : [end - 1, end];
@@ -127,17 +129,21 @@
     });
     const place = (plot) => {
       const height = plot.over.clientHeight;
-      for (const mark of marks) {
-        const y = plot.valToPos(mark.value, scaleOf(mark));
+      const taken = []; // where labels stand
+      const free = (top) => taken.every((other) => Math.abs(other - top) >= LABEL);
+      for (const mark of marks) mark.y = plot.valToPos(mark.value, scaleOf(mark));
+      for (const mark of [...marks].sort((a, b) => a.y - b.y)) {
+        const { y } = mark;
         mark.element.hidden = y < -1 || y > height + 1;
         mark.element.style.top = `${y}px`;
-        const above = marks.some((other) => other !== mark && Math.abs(other.y - (y - 8)) < 10 && other.y <= y);
-        mark.y = y;
-        mark.element.classList.toggle("low", y < 16 || above);
+        const [high, low] = [y - LABEL - 1, y + 2];
+        const under = high < 0 || (!free(high) && free(low));
+        mark.element.classList.toggle("low", under);
+        if (mark.label && !mark.element.hidden) taken.push(under ? low : high);
         if (mark.band === null) continue;
         const to = mark.fill === "above" ? 0 : mark.fill === "below" ? height : plot.valToPos(mark.to, scaleOf(mark));
-        const [high, low] = [Math.min(y, to), Math.max(y, to)].map((each) => Math.max(0, Math.min(height, each)));
-        mark.band.style.cssText = `top: ${high}px; height: ${low - high}px; background: ${mark.color}`;
+        const [from, until] = [Math.min(y, to), Math.max(y, to)].map((each) => Math.max(0, Math.min(height, each)));
+        mark.band.style.cssText = `top: ${from}px; height: ${until - from}px; background: ${mark.color}`;
       }
       point(plot);
     };

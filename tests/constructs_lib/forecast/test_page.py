@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -220,6 +221,7 @@ def test_should_show_every_widget_in_chromium(browser: Browser, tmp_path: Path, 
         " lines: each.uplot?.series.length - 1, ...each.getBoundingClientRect().toJSON(),"
         " plot: each.querySelector('canvas')?.getBoundingClientRect().toJSON(),"
         " legend: [...each.querySelectorAll('.legend li')].map((item) => item.innerText.trim()),"
+        " labels: [...each.querySelectorAll('.mark span')].map((label) => label.getBoundingClientRect().toJSON()),"
         " marks: [...each.querySelectorAll('.mark:not([hidden])')].map((mark) => mark.innerText)}))"
     )
     assert len(boxes) == len(rendered.body["widgets"])
@@ -238,6 +240,8 @@ def test_should_show_every_widget_in_chromium(browser: Browser, tmp_path: Path, 
         assert box["marks"] == [mark["label"] for mark in properties.get("annotations", {}).get("horizontal", [])]
         assert box["plot"]["width"] > 0.8 * box["width"]
         assert box["plot"]["height"] > 130
+        labels = sorted((each["top"], each["bottom"]) for each in box["labels"])
+        assert all(upper[1] <= lower[0] + 1 for upper, lower in pairwise(labels)), widget
     assert tab.evaluate("document.documentElement.scrollWidth") <= 1400
 
 
