@@ -89,6 +89,7 @@ def _install(settings: Settings) -> None:
         json_path,
         jsonata,
         limits,
+        positions,
         state_failures,
         variables,
     )
@@ -125,6 +126,7 @@ def _install(settings: Settings) -> None:
     state_failures.install()
     choices.install()
     variables.install()
+    positions.install()
     bedrock.install(settings.bedrock_replies)
     interpreter.install(clients, settings.sync_poll_seconds)
     task_tokens.install()

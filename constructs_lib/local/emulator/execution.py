@@ -15,6 +15,7 @@ from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from constructs_lib.local.emulator.definitions.definition import Definition, MapSpec
 from constructs_lib.local.emulator.execution_log import execution_log
+from constructs_lib.local.emulator.language.positions import Position
 from constructs_lib.local.emulator.machines import type_of
 from constructs_lib.local.emulator.tasks.role_sessions import RoleSession
 
@@ -84,13 +85,15 @@ class Execution:
             "Name": record["name"],
             "RoleArn": self.role_arn,
             "StartTime": record["startDate"],
-            "RedriveCount": 0,
+            "RedriveCount": record["redriveCount"],
         }
+        if "redriveDate" in record:
+            execution["RedriveTime"] = record["redriveDate"]
         return Environment(
             aws_execution_details=self,
             execution_type=StateMachineType(type_of(record["executionArn"])),
             event_history_context=EventHistoryContext.of_program_start(),
-            cloud_watch_logging_session=execution_log(self.logging, record["executionArn"]),
+            cloud_watch_logging_session=execution_log(self.logging, record["executionArn"], record["redriveCount"]),
             activity_store={},
             context={"Execution": execution, "StateMachine": {"Id": state_machine_id, "Name": self.name}},
         )
@@ -112,7 +115,9 @@ class Running:
             yield
         finally:
             with self._lock:
-                del self._environments[arn]
+                # A redrive may have begun meanwhile.
+                if self._environments.get(arn) is env:
+                    del self._environments[arn]
 
     def find(self, arn: str) -> Any:
         """Moto's environment of an execution; None when it isn't under way."""
@@ -127,34 +132,29 @@ class Running:
 running = Running()
 
 
-def run_program(env: Any, record: dict[str, Any], program: Any) -> None:
+def run_program(env: Any, record: dict[str, Any], program: Any) -> bool:
     """Run an execution, or a child execution, to its end in this thread; keep `record` up to date.
 
-    The record's `events` is the interpreter's own list: GetExecutionHistory shows it while it grows.
+    The record's `events` is the interpreter's own list: GetExecutionHistory shows it while it grows. With a `position`
+    in the record the execution goes on from there.
+
+    Returns:
+        Whether it has ended by itself; False: it was stopped.
+
     """
-    details: Execution = env.aws_execution_details
-    events = record["events"] = env.event_manager._history_event_list
-    env.event_manager.add_event(
-        context=env.event_history_context,
-        event_type=HistoryEventType.ExecutionStarted,
-        update_source_event_id=False,
-        event_details={
-            "executionStartedEventDetails": {
-                "input": record["input"],
-                "inputDetails": {"truncated": False},
-                "roleArn": details.role_arn,
-            }
-        },
-    )
+    events = _open_history(env, record)
+    if type_of(record["executionArn"]) == "STANDARD":
+        env.position = record["position"] = record.get("position") or Position()
     with running.entered(record["executionArn"], env):
         program.eval(env)
     state = env._program_state
     if record["status"] != "RUNNING" or isinstance(state, ProgramStopped):
-        return
+        return False
     status = "TIMED_OUT"
     if isinstance(state, ProgramEnded):
         record["output"] = to_json_str(env.states.get_input(), separators=(",", ":"))
         status = "SUCCEEDED"
+        record.pop("position", None)
     elif isinstance(state, ProgramError):
         failure = state.error or {}
         record["error"], record["cause"] = failure.get("error"), failure.get("cause")
@@ -165,11 +165,41 @@ def run_program(env: Any, record: dict[str, Any], program: Any) -> None:
     record["stopDate"] = responses.now_iso()
     # Last: who polls the status then finds the rest.
     record["status"] = status
+    return True
+
+
+def _open_history(env: Any, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Begin a history, or go on with the one that a redriven execution has."""
+    manager, context = env.event_manager, env.event_history_context
+    written: list[dict[str, Any]] = manager._history_event_list
+    if record["events"]:
+        written.extend(record["events"])
+        last_id = written[-1]["id"]
+        manager._event_id_gen._next_id = last_id + 1
+        context.source_event_id = last_id
+        kind = HistoryEventType.ExecutionRedriven
+        details = {"executionRedrivenEventDetails": {"redriveCount": record["redriveCount"]}}
+    else:
+        kind = HistoryEventType.ExecutionStarted
+        details = {
+            "executionStartedEventDetails": {
+                "input": record["input"],
+                "inputDetails": {"truncated": False},
+                "roleArn": env.aws_execution_details.role_arn,
+            }
+        }
+    manager.add_event(
+        context=context, event_type=kind, update_source_event_id=bool(record["events"]), event_details=details
+    )
+    record["events"] = written
+    return written
 
 
 def _close_history(record: dict[str, Any], events: list[dict[str, Any]], last: str, details: dict[str, Any]) -> None:
     """End a history that a task which can't be interrupted may go on writing to."""
-    closed = [event for event in list(events) if event["type"] != last]
+    closed = list(events)
+    if closed[-1]["type"] == last:
+        closed.pop()
     event = {"id": len(closed) + 1, "previousEventId": 0, "timestamp": responses.now_iso(), "type": last, **details}
     record["events"] = [*closed, event]
 

@@ -33,13 +33,15 @@ class ExecutionLog:
     Args:
         configuration: a LoggingConfiguration with a destination.
         execution_arn: whose events they are.
+        redrive_count: how often it was redriven.
 
     """
 
-    def __init__(self, configuration: dict[str, Any], execution_arn: str) -> None:
+    def __init__(self, configuration: dict[str, Any], execution_arn: str, redrive_count: int) -> None:
         self.configuration = self
         self.include_execution_data: bool = configuration.get("includeExecutionData", False)
         self.execution_arn = execution_arn
+        self._redrive_count = redrive_count
         self._level: str = configuration["level"]
         # arn:aws:logs:<Region>:<account>:log-group:<name>:*
         self._group: str = configuration["destinations"][0]["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6]
@@ -67,17 +69,17 @@ class ExecutionLog:
             "previous_event_id": history_log["previous_event_id"],
             "event_timestamp": str(milliseconds),
             "execution_arn": self.execution_arn,
-            "redrive_count": "0",
+            "redrive_count": str(self._redrive_count),
         }
         events = [{"timestamp": milliseconds, "message": as_json(entry)}]
         self._context.copy().run(cloudwatch_logs._put_log_events, {**self._stream, "logEvents": events})
 
 
-def execution_log(configuration: dict[str, Any], execution_arn: str) -> ExecutionLog | None:
+def execution_log(configuration: dict[str, Any], execution_arn: str, redrive_count: int) -> ExecutionLog | None:
     """The log of an execution; None when the configuration asks for none, or (a template's) names no log group."""
     if configuration.get("level", "OFF") == "OFF" or not configuration.get("destinations"):
         return None
-    return ExecutionLog(configuration, execution_arn)
+    return ExecutionLog(configuration, execution_arn, redrive_count)
 
 
 def install() -> None:

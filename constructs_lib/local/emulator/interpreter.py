@@ -61,13 +61,13 @@ class Interpreter:
             session = RoleSession(self._clients, machine.arn, machine.role_arn)
             execution = Execution(session, machine.name, definition, machine.logging)
             env = execution.environment(record, machine.arn, json.loads(record["input"]))
-            run_program(env, record, definition.program)
+            ended = run_program(env, record, definition.program)
         except Exception as error:  # noqa: BLE001 - whatever it is, the execution has ended with it
             _log.exception("execution %s", execution_arn)
             if record["status"] == "RUNNING":
                 stepfunctions._fail_execution(record, "States.Runtime", f"{type(error).__name__}: {error}")
             return
-        if record["status"] != "ABORTED":
+        if ended:
             stepfunctions._emit_execution_status_event(record)
 
 

@@ -64,6 +64,10 @@ def _broken_constraint(shape: Shape, value: Any) -> str | None:
         if shape.name == "SensitiveData":
             too_large = len(value.encode()) > MAX_PAYLOAD_BYTES
             return f"have size less than or equal to {MAX_PAYLOAD_BYTES} bytes in UTF-8 encoding" if too_large else None
+        pattern = shape.metadata.get("pattern", "")
+        # Java's classes, as in \\p{ASCII}, Python hasn't got.
+        if pattern and "\\p" not in pattern and value and not re.fullmatch(pattern, value):
+            return f"satisfy regular expression pattern: {pattern}"
         measured: float = len(value)
         noun = "length"
     elif isinstance(value, int | float) and not isinstance(value, bool):

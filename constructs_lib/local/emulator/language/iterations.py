@@ -1,4 +1,4 @@
-"""Inline Map and Parallel states: how many iterations run at the same time, and the limit of a result.
+"""Inline Map and Parallel states: how many iterations run at the same time, what a redrive runs of them, their limit.
 
 moto starts a thread for each item of an inline Map, and a worker calls itself for the next item, up to
 Python's limit. Here at most 40 iterations run at the same time, as on AWS, and a worker loops.
@@ -12,10 +12,12 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.inli
     InlineIterationComponent,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.iteration_worker import IterationWorker
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.job import JobPool
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.job import JobClosed, JobPool
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branches_decl import BranchesDecl
 from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.state_parallel import StateParallel
 
+from constructs_lib.local.emulator.language import positions
 from constructs_lib.local.emulator.language.limits import check_result
 from constructs_lib.local.emulator.patches import replace, require
 
@@ -27,9 +29,17 @@ _RESULT = "result of a Map or Parallel"
 def _run_iterations(self: Any, env: Any) -> None:
     """In the place of moto's `InlineIterationComponent._eval_body`."""
     given = env.stack.pop()
-    pool = JobPool(job_program=self._get_iteration_program(), job_inputs=given.input_items)
-    width = min(given.max_concurrency or MAX_INLINE_CONCURRENCY, MAX_INLINE_CONCURRENCY, len(given.input_items))
+    attempt = positions.attempt_of(env)
+    # A redrive's are those of the first run: the expression may say something else by now.
+    items = attempt.items = given.input_items if attempt.items is None else attempt.items
+    pool = JobPool(job_program=self._get_iteration_program(), job_inputs=items)
+    done = {index: part.output for index, part in attempt.parts.items() if part.has_ended}
+    pool._open_jobs = [job for job in pool._open_jobs if job.job_index not in done]
+    pool._closed_jobs.update(JobClosed(job_index=index, job_output=output) for index, output in done.items())
+    width = min(given.max_concurrency or MAX_INLINE_CONCURRENCY, MAX_INLINE_CONCURRENCY, len(pool._open_jobs))
     workers = [self._create_worker(env=env, eval_input=given, job_pool=pool) for _ in range(width)]
+    for worker in workers:
+        worker.attempt = attempt
     if width == 1:
         workers[0].eval()
     else:
@@ -46,6 +56,7 @@ def _run_jobs(self: Any, job: Any, worker_frame: Any) -> None:
     """In the place of moto's `IterationWorker._eval_pool`, which calls itself for the next job."""
     while job is not None:
         frame = worker_frame.open_inner_frame()
+        positions.open_part(frame, self.attempt.part(job.job_index))
         try:
             self._eval_job(env=frame, job=job)
         except Exception as error:  # noqa: BLE001 - the history is full, say; whatever it is, the map must hear of it
@@ -68,6 +79,7 @@ def _run_jobs(self: Any, job: Any, worker_frame: Any) -> None:
 def _evaluate(self: Any, env: Any) -> None:
     """In the place of moto's `ExecutionState._evaluate_with_timeout`: neither Map nor Parallel has a timeout."""
     frame = env.open_frame()
+    positions.open_attempt(env, frame)
     try:
         frame.states.reset(input_value=env.states._states_data["input"])
         frame.stack = copy.deepcopy(env.stack)
@@ -91,10 +103,37 @@ def _evaluate(self: Any, env: Any) -> None:
         env.states.reset(input_value=env.stack.pop())
 
 
+class _Branch:
+    """A branch of a Parallel, in the place of moto's program of it: one that has ended keeps its output."""
+
+    def __init__(self, program: Any, position: positions.Position) -> None:
+        self._program = program
+        self._position = position
+
+    def eval(self, env: Any) -> None:
+        """Run it in its frame."""
+        env.position = self._position
+        if self._position.has_ended:
+            env.states.reset(input_value=self._position.output)
+            env.set_ended()
+        else:
+            self._program.eval(env)
+
+
+def _run_branches(self: Any, env: Any) -> None:
+    """In the place of moto's `BranchesDecl._eval_body`."""
+    attempt = positions.attempt_of(env)
+    branches = [_Branch(program, attempt.part(index)) for index, program in enumerate(self.programs)]
+    _original_run_branches(BranchesDecl(branches), env)
+
+
 def _check_results(self: Any, env: Any, value: Any) -> None:
     """In the place of moto's `_verify_size_quota`: the result has the limit, too, not only the output."""
     check_result(env, self.name, env.heap.pop(_RESULT, None))
     check_result(env, self.name, value)
+
+
+_original_run_branches: Any = BranchesDecl._eval_body
 
 
 def install() -> None:
@@ -102,8 +141,10 @@ def install() -> None:
     require(InlineIterationComponent, "_create_worker", "_get_iteration_program")
     require(IterationWorker, "_eval_job", "stopped")
     require(JobPool, "next_job", "close_job", "await_jobs", "get_worker_exception")
+    require(JobPool(None, []), "_open_jobs", "_closed_jobs")
     replace(InlineIterationComponent, "_eval_body", _run_iterations)
     replace(IterationWorker, "_eval_pool", _run_jobs)
+    replace(BranchesDecl, "_eval_body", _run_branches)
     for state in (StateMap, StateParallel):
         replace(state, "_evaluate_with_timeout", _evaluate)
         replace(state, "_verify_size_quota", _check_results)

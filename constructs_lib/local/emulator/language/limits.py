@@ -21,6 +21,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_ac
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 
+from constructs_lib.local.emulator.language import positions
 from constructs_lib.local.emulator.patches import replace, replace_everywhere, require
 from constructs_lib.local.emulator.payload import MAX_PAYLOAD_BYTES, fits, size
 
@@ -98,7 +99,7 @@ def _run(self: Any, env: Any) -> None:
     """In the place of moto's `Program.eval`: with an Express execution's time, and a thread only where time ends."""
     is_express = env.execution_type == "EXPRESS"
     env.event_manager.is_bounded = not is_express
-    env.next_state_name = self.start_at.start_at_name
+    positions.begin(env, self)
     # A branch or an iteration has the time of what it is in.
     seconds = None if env.is_frame() else timeout_seconds(self, is_express)
     evaluate = functools.partial(EvalComponent.eval, self, env)

@@ -5,6 +5,7 @@ and sentence. DescribeExecution and GetExecutionHistory answer for Express execu
 them nothing local could show how one went.
 """
 
+import contextlib
 import contextvars
 import json
 import math
@@ -19,6 +20,7 @@ from ministack.core import responses
 from ministack.services import stepfunctions
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 
+from constructs_lib.local.emulator import redrive
 from constructs_lib.local.emulator.answers import Handler, RequestError, Response, done, refused
 from constructs_lib.local.emulator.definitions.definition import InvalidDefinitionError, compile_definition
 from constructs_lib.local.emulator.execution import running
@@ -51,12 +53,25 @@ class StatesApi:
         replace(stepfunctions, "_describe_state_machine_for_execution", describe_state_machine_for_execution)
         replace(stepfunctions, "_validate_state_machine_definition", _validate_definition)
         replace(stepfunctions, "_update_map_run", update_map_run)
+        self._handle: Any = replace(stepfunctions, "handle_request", self.handle_request)
+        self._redrive = _checked(operations()["RedriveExecution"], redrive_execution)
         # MiniStack would answer this with its own interpreter.
         replace(stepfunctions, "_test_state", _refuse("TestState"))
         for name in ("_describe_state_machine", "_publish_state_machine_version", "_list_state_machine_versions"):
             replace(stepfunctions, name, _for_machine(getattr(stepfunctions, name)))
         for name in ("_get_execution_history", "_list_map_runs"):
             replace(stepfunctions, name, _for_execution(getattr(stepfunctions, name)))
+
+    async def handle_request(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query_params: Any
+    ) -> Response:
+        """Answer a request; RedriveExecution is an action that MiniStack doesn't know."""
+        if headers.get("x-amz-target", "").endswith(".RedriveExecution"):
+            with contextlib.suppress(ValueError):  # MiniStack says what is wrong
+                answer: Response = stepfunctions._finalize_response(self._redrive(json.loads(body or b"{}")))
+                return answer
+        response: Response = await self._handle(method, path, headers, body, query_params)
+        return response
 
     def create_state_machine(self, data: dict[str, Any]) -> Response:
         """CreateStateMachine: refuse a definition that can't run, and a role that can't be assumed."""
@@ -86,11 +101,11 @@ class StatesApi:
         return refusal or self._update(data)
 
     def describe_execution(self, data: dict[str, Any]) -> Response:
-        """DescribeExecution: MiniStack's answer, and the version that runs."""
+        """DescribeExecution: MiniStack's answer, the version that runs, and what is to say of redrives."""
         record = _record(data["executionArn"], "execution", "express")
         _, _, body = self._describe(data)
         trace = {"traceHeader": record["traceHeader"]} if record.get("traceHeader") else {}
-        return done({**json.loads(body), **_chosen(data["executionArn"]), **trace})
+        return done({**json.loads(body), **_chosen(data["executionArn"]), **trace, **redrive.described(record)})
 
     def list_executions(self, data: dict[str, Any]) -> Response:
         """ListExecutions of a Standard machine, of a version or an alias of it, or of a Map Run."""
@@ -99,18 +114,29 @@ class StatesApi:
             # Said of neither; of both, AWS's words aren't known.
             message = "1 validation error detected: Must provide a StateMachine ARN or MapRun ARN"
             raise RequestError("ValidationException", message)
-        if arn is None:
-            return self._list(data)
-        machine = find_machine(arn)
-        if machine.is_express:
-            raise _type_not_supported()
-        status, headers, body = self._list({**data, "stateMachineArn": machine.arn})
+        filtered = data.get("redriveFilter")
+        if arn is not None:
+            if filtered is not None:
+                # AWS's words aren't known.
+                raise RequestError("ValidationException", "redriveFilter is only supported with mapRunArn")
+            machine = find_machine(arn)
+            if machine.is_express:
+                raise _type_not_supported()
+            data = {**data, "stateMachineArn": machine.arn}
+        status, headers, body = self._list(data)
         if status != _OK:
             return status, headers, body
         answer = json.loads(body)
-        items = [item | _chosen(item["executionArn"]) for item in answer["executions"]]
-        # A page of a version's or an alias's may hold fewer than it was asked for.
-        answer["executions"] = [item for item in items if arn in item.values()]
+        items = [
+            item | _chosen(item["executionArn"]) | _redriven(item["executionArn"]) for item in answer["executions"]
+        ]
+        # A page of what is filtered here may hold fewer than it was asked for.
+        answer["executions"] = [
+            item
+            for item in items
+            if (arn is None or arn in item.values())
+            and (filtered is None or (item["redriveCount"] > 0) == (filtered == "REDRIVEN"))
+        ]
         return done(answer)
 
     def stop_execution(self, data: dict[str, Any]) -> Response:
@@ -189,6 +215,15 @@ def start_sync_execution(data: dict[str, Any]) -> Response:
     return done({**answer, "billingDetails": billed})
 
 
+def redrive_execution(data: dict[str, Any]) -> Response:
+    """RedriveExecution: let an execution go on where it was."""
+    arn = data["executionArn"]
+    check_arn(arn, "execution")
+    if "/" in arn:
+        raise RequestError("ValidationException", "Labeled Execution ARNs are not supported for this API")
+    return done({"redriveDate": redrive.redrive(_record(arn, "execution"), data.get("clientToken"))})
+
+
 def describe_state_machine_for_execution(data: dict[str, Any]) -> Response:
     """DescribeStateMachineForExecution: what the execution runs, whatever became of the machine since."""
     record = _record(data["executionArn"], "execution")
@@ -252,6 +287,7 @@ def _new_record(machine: Machine, arn: str, name: str, text: str, data: dict[str
         "outputDetails": {"included": True},
         "traceHeader": data.get("traceHeader"),
         "machine": machine,
+        "redriveCount": 0,
         "mockAttempts": {},
         # MiniStack's word for it: no status event goes to EventBridge.
         "sync": machine.is_express,
@@ -280,6 +316,12 @@ def _chosen(arn: str) -> dict[str, str]:
     record = stepfunctions._executions[arn]
     names = ("stateMachineVersionArn", "stateMachineAliasArn")
     return {name: record[name] for name in names if record.get(name)}
+
+
+def _redriven(arn: str) -> dict[str, Any]:
+    """How often an execution was redriven, and when for the last time, as the lists show it."""
+    record = stepfunctions._executions[arn]
+    return {name: record[name] for name in ("redriveCount", "redriveDate") if name in record}
 
 
 def _for_machine(original: Handler) -> Handler:
@@ -372,7 +414,9 @@ def _checked(operation: OperationModel, handler: Callable[..., Any]) -> Handler:
 def install() -> None:
     """Answer before MiniStack does."""
     require(stepfunctions, "_tags", "_executions", "_map_runs", "_run_execution", "_emit_execution_status_event")
+    require(stepfunctions, "_finalize_response")
     require(Environment, "set_stop")
+    redrive.install()
     StatesApi()
     for name, operation in operations().items():
         function = f"_{botocore.xform_name(name)}"
