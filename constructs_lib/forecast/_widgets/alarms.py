@@ -51,8 +51,8 @@ class Alarms:
 
 
 def _names(alarm: Alarm) -> list[str]:
-    names = [alarm.name, alarm.arn]
-    for token in ({"Ref": alarm.logical_id}, {"Fn::GetAtt": [alarm.logical_id, "Arn"]}):
-        with suppress(UnresolvableError):
-            names.append(str(alarm.stack.resolve(token, account=alarm.account, region=alarm.region)))
+    names = [alarm.arn]
+    with suppress(UnresolvableError):
+        token = {"Fn::GetAtt": [alarm.logical_id, "Arn"]}
+        names.append(str(alarm.stack.resolve(token, account=alarm.account, region=alarm.region)))
     return names

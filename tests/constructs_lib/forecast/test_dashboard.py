@@ -7,9 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from aws_cdk import NestedStack, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 
 from constructs_lib.forecast import dashboard
 from constructs_lib.forecast.dashboard import main
+from tests.cdk import make_app
 from tests.stacks.quotas_app import synthesize
 
 if TYPE_CHECKING:
@@ -35,6 +38,24 @@ def test_should_draw_the_load_test(cdk_out: str, tmp_path: Path, capsys: pytest.
     assert capsys.readouterr() == (f"{page}\n", "")
     assert "Is anything delayed now?" in page.read_text()
     assert "QuotasAlarmsDelayed" in page.read_text()
+    # As on the picture in docs/: the load raises nine alarms, of which the last in minute 8.
+    widgets = data_of(page)
+    told = [alarm["states"] for widget in widgets if widget["kind"] == "alarms" for alarm in widget["alarms"]]
+    assert [sum(state_in(states, minute) == "ALARM" for states in told) for minute in (4, 5, 7, 8)] == [0, 3, 7, 9]
+    assert [line["points"][8] for widget in widgets if widget["kind"] == "number" for line in widget["lines"]] == [
+        None,
+        49_018,
+    ]
+
+
+def data_of(page: Path) -> list[dict[str, Any]]:
+    found = re.search(r'id="data">(.*?)</script>', page.read_text())
+    assert found is not None
+    return list(json.loads(found[1])["widgets"].values())
+
+
+def state_in(states: list[tuple[int, str]], minute: int) -> str:
+    return [state for begin, state in states if begin <= minute][-1]
 
 
 def test_should_draw_what_was_saved(cdk_out: str, tmp_path: Path) -> None:
@@ -139,6 +160,33 @@ def test_should_have_the_limits_of_the_stacks_own_region(tmp_path: Path, capsys:
     )
     assert main([bodies(tmp_path, One=body), "--out", str(page)]) == 0
     assert '"points":[5000,5000,' in page.read_text()
+
+
+def test_should_draw_a_dashboard_of_a_nested_stack_with_the_alarms_of_the_stack_around_it(tmp_path: Path) -> None:
+    app = make_app()
+    shop, other = Stack(app, "Shop"), Stack(app, "Other")
+    for stack in (shop, other):
+        cloudwatch.CfnAlarm(
+            stack,
+            "Alarm",
+            alarm_name=f"{stack.node.id}Alarm",
+            namespace="Shop",
+            metric_name="Orders",
+            statistic="Sum",
+            period=60,
+            evaluation_periods=1,
+            threshold=1,
+            comparison_operator="GreaterThanThreshold",
+            treat_missing_data="ignore",
+        )
+    arns = [f"arn:aws:cloudwatch:us-east-1:111111111111:alarm:{name}" for name in ("ShopAlarm", "OtherAlarm")]
+    body = {"periodOverride": "inherit", "widgets": [{"type": "alarm", "properties": {"alarms": arns}}]}
+    cloudwatch.CfnDashboard(NestedStack(shop, "Nested"), "Board", dashboard_body=json.dumps(body))
+    page = tmp_path / "page.html"
+    assert main([app.synth().directory, "--out", str(page)]) == 0
+    [widget] = data_of(page)
+    # Before the load all is well, and no point changes that; nothing is known of another stack's.
+    assert [alarm["states"] for alarm in widget["alarms"]] == [[[0, "OK"]], None]
 
 
 def test_should_end_in_one_line_when_interrupted(

@@ -322,6 +322,21 @@ def test_should_tell_the_values_under_the_pointer_and_choose_a_minute_by_a_click
     assert tab.get_by_role("slider").input_value() == "5"
 
 
+def test_should_be_as_long_as_the_alarms_were_run() -> None:
+    rendered = quotas(watched=False)
+    short = {f"AWS/States ThrottledEvents Sum {TRANSITIONS}": "0x4 8000"}
+    assert f"{MINUTES} minutes" in render(rendered.body, short, title="Quotas", alarms=rendered.history).html
+
+
+def test_should_know_alarms_by_their_arns_only() -> None:
+    """As CloudWatch does, which refuses a body with a name in the place of an ARN."""
+    history = quotas(watched=False).history
+    alarm = history.simulation.alarms[0]
+    widget = {"type": "alarm", "properties": {"alarms": [alarm.name, alarm.arn]}}
+    page = render({"widgets": [widget], "periodOverride": "inherit"}, BURST, title="Quotas", alarms=history)
+    assert page.refused == (f"widget 1 (Alarms): {alarm.name}: it isn't among the alarms that were run",)
+
+
 def test_should_say_that_no_alarms_were_given() -> None:
     rendered = quotas(watched=False)
     page = render(rendered.body, BURST, title="Quotas")

@@ -103,12 +103,38 @@ def test_should_fill_in_dynamic_labels() -> None:
     assert list(drawn(expression(found, label="${PROP('Dim.Shop')} ${LAST}"))) == ["east 7", "north 3", "south 40"]
     assert "its label has ${MAX_TIME}" in refused([*SOUTH[:-1], {"label": "${MAX_TIME}"}])
 
+    assert list(drawn([*SOUTH[:-1], {"label": "${PROP('Period')} s"}], period=120)) == ["120 s"]
+    north = ["Shop", "Orders", "Shop", "north", {"label": "${FIRST} ${FIRST_LAST_RANGE} ${MIN_MAX_RANGE} ${AVG}"}]
+    assert list(drawn(north)) == ["1 2 2 2"]
+
+
+def test_should_take_what_a_metric_does_not_say_from_its_widget_and_that_from_cloudwatch() -> None:
+    series = {"Shop Price Average": [1, 2, 3, 4, 5, 60], "Shop Price Sum": [10, 20, 30, 40, 50, 60]}
+    price = ["Shop", "Price"]
+    for row, properties, expected in (
+        (price, {}, [3, 60]),  # the average of five minutes
+        (price, {"stat": "Sum", "period": 180}, [60, 150]),
+        ([*price, {"stat": "Average", "period": 60}], {"stat": "Sum", "period": 180}, series["Shop Price Average"]),
+    ):
+        widget = {"type": "metric", "properties": {"metrics": [row], **properties}}
+        assert list(lines(render(body(widget), series, title="Shop")).values()) == [expected]
+
 
 def test_should_take_the_points_of_a_longer_period_together() -> None:
     assert drawn(SOUTH[:-1], period=120) == {"Orders": [30, 70]}
     assert drawn([*SOUTH[:-1], {"stat": "Maximum", "period": 180}]) == {"Orders": [1, 9]}
     assert "p99 over 2 minutes" in refused(["Shop", "Price", "Shop", "south", {"stat": "p99"}], period=120)
     assert "30" in refused([*SOUTH[:-1], {"period": 30}])
+
+
+@pytest.mark.parametrize("row", [["Shop", "Orders", "Shop"], ["Shop"], [5, "Orders"], ["Shop", "."], "Shop"])
+def test_should_name_a_row_that_is_no_metric(row: Any) -> None:
+    assert "metrics[0]: " in refused(row)
+
+
+def test_should_draw_a_line_on_the_axis_that_it_asks_for() -> None:
+    page = show(metric(SOUTH, ["Shop", "Orders", {"yAxis": "right"}]))
+    assert [line["right"] for line in data_of(page)["0"]["lines"]] == [False, True]
 
 
 def test_should_evaluate_metric_math_and_expressions_of_expressions() -> None:
@@ -123,6 +149,29 @@ def test_should_evaluate_metric_math_and_expressions_of_expressions() -> None:
         "Each 1": [10, 20, 30, 40],
         "Each 2": [20, 40, 60, 80],
     }
+
+
+def test_should_know_the_period_of_an_expression_in_seconds() -> None:
+    hidden = [*SOUTH[:-1], {"id": "m", "visible": False}]
+    assert drawn(expression("m/PERIOD(m)", label="A second"), hidden, period=120) == {
+        "A second": [30 / 120, 0.583333333]
+    }
+
+
+def test_should_give_each_of_several_lines_a_colour_of_its_own() -> None:
+    found = "SEARCH('{Shop,Shop} MetricName=\"Orders\"','Sum',60)"
+    for text, one in ((found, False), (f"SORT({found},SUM,DESC,1)", True)):
+        colors = [line["color"] for line in data_of(show(metric(expression(text, color="#123456"))))["0"]["lines"]]
+        assert (colors == ["#123456"]) is one
+        assert len(set(colors)) == len(colors)
+
+
+def test_should_draw_five_hundred_lines() -> None:
+    series = {f"Shop Orders Sum {{Shop={number:03}}}": [number] for number in range(502)}
+    widget = metric(expression("SEARCH('{Shop,Shop}','Sum')"))
+    page = render(body(widget), series, title="Shop")
+    assert page.refused == ("widget 1 (graph): 502 lines: allowed: 500, the first are drawn",)
+    assert list(lines(page)) == [f"{number:03}" for number in range(500)]
 
 
 def test_should_search_and_sort() -> None:
@@ -140,6 +189,22 @@ def test_should_search_and_sort() -> None:
     assert drawn(expression("SEARCH('{Shop} MetricName=\"Orders\"','Sum')")) == {"Orders": [11, 22, 33, 40]}
     assert drawn(expression("SUM(SEARCH('{None} MetricName=\"None\"','Sum'))", label="None")) == {"None": [None] * 4}
     assert "No data available" in show(metric(expression("SEARCH('{None}','Sum')"))).html
+    assert list(drawn(expression(found.replace("MetricName", 'Namespace="Shop" MetricName')))) == list(
+        drawn(expression(found))
+    )
+    assert drawn(expression(found.replace("MetricName", 'Namespace="Other" MetricName'))) == {}
+    assert drawn(expression(found.replace("'Sum',60", '"Maximum",120'))) == {"south": [1, 9]}
+    # Which search a line comes from isn't known: no names rather than wrong ones.
+    assert list(drawn(expression(f"SUM({found})/{found}"))) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+def test_should_sort_a_series_without_a_point_last(order: str) -> None:
+    series = SERIES | {"Shop Orders Sum {Shop=never}": [None] * 4}
+    widget = metric(expression(f"SORT(SEARCH('{{Shop,Shop}} MetricName=\"Orders\"','Sum'),SUM,{order})"))
+    found = list(lines(render(body(widget), series, title="Shop")))
+    assert found[-1] == "never"
+    assert (found[0] == "south") is (order == "DESC")
 
 
 @pytest.mark.parametrize(
@@ -179,6 +244,7 @@ def test_should_name_expressions_that_depend_on_each_other() -> None:
     [
         ({"view": "bar"}, "the view 'bar': isn't drawn here"),
         ({"view": "gauge"}, "its yAxis.left needs min and max"),
+        ({"view": "gauge", "yAxis": {"left": {"min": 1, "max": 1}}}, "its yAxis.left needs min and max"),
         ({"trend": True}, "trend: isn't drawn here"),
         ({"setPeriodToTimeRange": True}, "setPeriodToTimeRange: isn't drawn here"),
         ({"annotations": {"vertical": [{"value": "2026-11-21T00:00:00Z"}]}}, "annotations.vertical: isn't drawn here"),
@@ -188,6 +254,8 @@ def test_should_name_expressions_that_depend_on_each_other() -> None:
         ({"legend": {"position": "top"}}, "legend.position: 'top'; allowed: bottom, right, hidden"),
         ({"region": 5}, "region: 5; allowed: text"),
         ({"liveData": True}, "liveData"),
+        ({"markers": 0}, "markers: isn't drawn here"),
+        ({"yAxis": {"left": {"max": 10**400}}}, "yAxis.left.max: 1000"),
     ],
 )
 def test_should_name_a_property_that_can_not_be_drawn(properties: dict[str, Any], why: str) -> None:
@@ -247,9 +315,10 @@ def test_should_draw_marks_and_the_band_between_two() -> None:
     assert found["Right"]["right"] is True
 
 
-def table(**properties: Any) -> list[list[str]]:
+def table(*rows_of_body: Any, **properties: Any) -> list[list[str]]:
     found = "SEARCH('{Shop,Shop} MetricName=\"Orders\"','Sum',60)"
-    page = show(metric(expression(f"SORT({found},SUM,DESC)"), view="table", **properties))
+    given = rows_of_body or [expression(f"SORT({found},SUM,DESC)")]
+    page = show(metric(*given, view="table", **properties))
     assert page.refused == ()
     rows = re.findall(r"<tr>(.*?)</tr>", page.html)
     return [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in rows]
@@ -268,10 +337,30 @@ def test_should_write_a_table_of_summaries_with_a_row_a_metric() -> None:
     assert table()[0] == ["Label", "Min", "Max", "Sum", "Avg", "00:00", "00:01", "00:02", "00:03"]
 
 
+def test_should_have_a_column_a_minute_in_which_a_metric_has_a_point() -> None:
+    longer = ["Shop", "Orders", "Shop", "south", {"period": 120, "label": "Two"}]
+    wanted = {"table": {"summaryColumns": ["AVG"]}}
+    assert table(longer, **wanted) == [["Label", "Avg", "00:00", "00:02"], ["Two", "50", "30", "70"]]
+    assert table(longer, [*SOUTH[:-1], {"label": "One"}], **wanted) == [
+        ["Label", "Avg", "00:00", "00:01", "00:02", "00:03"],
+        ["Two", "50", "30", "", "70", ""],
+        ["One", "25", "10", "20", "30", "40"],
+    ]
+
+
+def test_should_leave_the_points_out_of_a_table_that_nobody_could_read() -> None:
+    series = {f"Shop Orders Sum {{Shop={number}}}": [number] * 1_000 for number in range(21)}
+    widget = metric(expression("SEARCH('{Shop,Shop}','Sum')"), view="table")
+    page = render(body(widget), series, title="Shop")
+    assert page.refused == ("widget 1 (table): the table's data points: 21,000 of them; allowed: 20,000",)
+    assert '<th scope="col">Avg</th></tr>' in page.html
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, "--"), (0, "0"), (7, "7"), (999, "999"), (1000, "1.00k"), (8000, "8.00k"), (16_000, "16.0k"),
+        (None, "--"), (0, "0"), (7, "7"), (999, "999"), (999.6, "1.00k"),
+        (1000, "1.00k"), (8000, "8.00k"), (16_000, "16.0k"),
         (799.6, "800"), (0.25, "0.25"), (26.67, "26.7"), (266.67, "267"), (1_234_567, "1.23M"), (-1500, "-1.50k"),
     ],
 )  # fmt: skip
@@ -312,6 +401,9 @@ def test_should_name_pictures_and_other_addresses_in_a_text() -> None:
     assert "link to javascript:alert" in page.refused[1]
     assert 'href="javascript' not in page.html
     assert "<img" not in page.html
+    quoted = show({"type": "text", "properties": {"markdown": "[x](https://e.com/'onclick=)"}})
+    assert len(quoted.refused) == 1
+    assert '<a href="https' not in quoted.html
 
 
 def test_should_find_places_for_widgets_that_have_none_and_part_those_that_overlap() -> None:
