@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         WorkflowRole,
     )
     from constructs_lib.distributed_map import S3DistributedMap
+    from constructs_lib.item_format import ItemFormat
     from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
     from constructs_lib.object_source import KeyExpression, ObjectSource
     from constructs_lib.quotas.alarms import QuotaAlarms
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from constructs_lib.quotas.watched import WatchedWorkflow
     from constructs_lib.retries import LAMBDA_RETRIES, RetryPolicy, RetryRule
     from constructs_lib.reviews import BEDROCK_RETRIES, ReviewClassifier, ReviewIntake
+    from constructs_lib.state_items import StateItems
     from constructs_lib.wind_speed import GsodSource, Unit, WindSpeedWorkflow
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "ChildWorkflow",
     "ExecutionAlarms",
     "GsodSource",
+    "ItemFormat",
     "KeyExpression",
     "LoadDriver",
     "LoadProfile",
@@ -67,6 +70,7 @@ __all__ = [
     "ReviewIntake",
     "S3DistributedMap",
     "SourceAccountLink",
+    "StateItems",
     "StateTransitionLoad",
     "TargetRole",
     "Unit",
@@ -87,6 +91,7 @@ _MODULES = {
     "ChildWorkflow": "cross_account",
     "ExecutionAlarms": "alerts",
     "GsodSource": "wind_speed",
+    "ItemFormat": "item_format",
     "KeyExpression": "object_source",
     "LoadDriver": "load_test",
     "LoadProfile": "load_test",
@@ -107,6 +112,7 @@ _MODULES = {
     "ReviewIntake": "reviews",
     "S3DistributedMap": "distributed_map",
     "SourceAccountLink": "quotas.observability",
+    "StateItems": "state_items",
     "StateTransitionLoad": "load_test",
     "TargetRole": "cross_account",
     "Unit": "wind_speed",

@@ -1,4 +1,4 @@
-"""S3DistributedMap: objects of S3 in batches through a processor, in parallel, results to S3. For any job.
+"""S3DistributedMap: objects or records in batches through a processor, in parallel, results to S3. For any job.
 
 It is a state machine fragment: put it anywhere in a JSONata state machine's definition. Sizes are items or bytes,
 times seconds. Limits are those of
@@ -18,7 +18,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 
-from constructs_lib._checks import check_bucket, check_integer, check_kind, check_percentage, usage_error
+from constructs_lib._checks import check_bucket, check_integer, check_percentage, usage_error
 from constructs_lib._lambda_task import LambdaTask, jsonata
 from constructs_lib._nested_task import state_with_credentials
 from constructs_lib._query_language import jsonpath_in_chain, jsonpath_in_processor
@@ -32,6 +32,7 @@ from constructs_lib._run_limits import (
 )
 from constructs_lib.object_source import KeyExpression, ObjectSource, key_pattern, key_statements, key_value
 from constructs_lib.retries import EXPRESS_SECONDS, LAMBDA_RETRIES, RetryPolicy
+from constructs_lib.state_items import StateItems
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -49,10 +50,11 @@ RETRIES_OUTLAST_CHILD = "step-functions-at-scale:retriesOutlastExpressChild"
 
 
 class S3DistributedMap(sfn.StateMachineFragment):
-    """A Distributed Map over S3 objects: source -> batches -> processor -> result files -> reducer.
+    """A Distributed Map over what is in S3: source -> batches -> processor -> result files -> reducer.
 
     The map state is named `construct_id`. Each child execution gets `{"Items": [{"key": …}, …]}` (one item as it is,
-    `{"key": …}`, when no batch size is given) and its output is a line of the result files: JSON lines under
+    `{"key": …}`, when no batch size is given; the record itself where items aren't objects' names), with `BatchInput`
+    beside `Items` if there is one, and its output is a line of the result files: JSON lines under
     `results_prefix/<id of the map run>/`, listed in `manifest.json`. The map state's output, and the reducer's input:
     `{"MapRunArn": …, "ResultWriterDetails": {"Bucket": …, "Key": "<results_prefix>/<id>/manifest.json"}}`.
 
@@ -83,7 +85,7 @@ class S3DistributedMap(sfn.StateMachineFragment):
     Args:
         scope: The construct that this one belongs to.
         construct_id: Unique in `scope`; the map state's name.
-        source: What to iterate over.
+        source: What to iterate over: an `ObjectSource`, or `StateItems` of the state's input.
         processor: Gets each batch: a Lambda function, or a chain of JSONata states. A function becomes the state
             "<construct_id>: process".
         results_bucket: Gets the result files.
@@ -97,7 +99,9 @@ class S3DistributedMap(sfn.StateMachineFragment):
         child_type: EXPRESS children end after 5 minutes and cost less; STANDARD ones may take a year.
         label: Names the children's metrics and ARNs; 40 characters. Omitted: the words of `construct_id`, each with a
             capital: "Scan images" is ScanImages.
-        item_selector: What an item is made of, JSONata in its values. Omitted: `{"key": <the object's key>}`.
+        batch_input: What each batch gets beside its items, as `BatchInput`, JSONata in its values. Omitted: nothing.
+        item_selector: What an item is made of, JSONata in its values. Omitted: `{"key": <the object's key>}` where the
+            source's items name objects, else the item as it is.
         retry_policy: For the tasks that are made of functions. Omitted: `LAMBDA_RETRIES`. A chain brings its own.
         reducer: Runs after the map: a Lambda function, or a chain of JSONata states. A function becomes the state
             "<construct_id>: reduce". Omitted: nothing does.
@@ -112,12 +116,13 @@ class S3DistributedMap(sfn.StateMachineFragment):
         scope: "Construct",
         construct_id: str,
         *,
-        source: ObjectSource,
+        source: ObjectSource | StateItems,
         processor: lambda_.IFunction | sfn.IChainable,
         results_bucket: s3.IBucket,
         results_prefix: str | KeyExpression | None = None,
         max_items_per_batch: int | None = None,
         max_input_bytes_per_batch: int | None = None,
+        batch_input: Mapping[str, Any] | None = None,
         max_concurrency: int = 200,
         tolerated_failure_percentage: float | None = None,
         tolerated_failure_count: int | None = None,
@@ -151,11 +156,17 @@ class S3DistributedMap(sfn.StateMachineFragment):
                 high=_MAX_BATCH_ITEMS,
                 fix="Leave it out to tolerate none.",
             )
-        check_kind(
-            self, "source", source, ObjectSource, fix="Use ObjectSource.from_listing(…) or ObjectSource.from_csv(…)."
-        )
+        if not isinstance(source, ObjectSource | StateItems):
+            raise usage_error(
+                self,
+                "source",
+                source,
+                allowed="ObjectSource, StateItems",
+                fix="Use ObjectSource.from_listing(…) or another of its from_ methods.",
+            )
         source.check(self)
-        self._check_selector(item_selector)
+        self._check_template("item_selector", item_selector)
+        self._check_template("batch_input", batch_input)
         prefix = self._checked_prefix(self._label if results_prefix is None else results_prefix)
         if retry_policy is not None and not _is_function(processor) and not _is_function(reducer):
             raise usage_error(
@@ -168,15 +179,27 @@ class S3DistributedMap(sfn.StateMachineFragment):
         retries = LAMBDA_RETRIES if retry_policy is None else retry_policy
 
         has_batches = max_items_per_batch is not None or max_input_bytes_per_batch is not None
+        if batch_input is not None and not has_batches:
+            raise usage_error(
+                self,
+                "batch_input",
+                "given",
+                allowed="with max_items_per_batch, max_input_bytes_per_batch or both",
+                fix="Without batches, put it into each item: item_selector.",
+            )
+        only_key = item_selector is None and source.item_key is not None
         self._map = sfn.DistributedMap.jsonata(
             self,
             "Map",
             state_name=construct_id,
             label=self._label,
-            item_reader=source,
-            item_selector={"key": jsonata(source.item_key)} if item_selector is None else item_selector,
+            item_reader=source if isinstance(source, ObjectSource) else None,
+            items=source.provide() if isinstance(source, StateItems) else None,
+            item_selector={"key": jsonata(str(source.item_key))} if only_key else item_selector,
             item_batcher=sfn.ItemBatcher(
-                max_items_per_batch=max_items_per_batch, max_input_bytes_per_batch=max_input_bytes_per_batch
+                max_items_per_batch=max_items_per_batch,
+                max_input_bytes_per_batch=max_input_bytes_per_batch,
+                batch_input=batch_input,
             )
             if has_batches
             else None,
@@ -197,7 +220,7 @@ class S3DistributedMap(sfn.StateMachineFragment):
             self,
             max_items_per_batch,
             max_input_bytes_per_batch,
-            _least_item_bytes(rendered, only_key=item_selector is None),
+            _least_item_bytes(rendered, only_key=only_key),
         )
 
         self._end_states: list[sfn.INextable] = list(self._map.end_states)
@@ -278,15 +301,16 @@ class S3DistributedMap(sfn.StateMachineFragment):
                     fix=f"The state {name!r} would have {len(name)}. Choose a shorter one.",
                 )
 
-    def _check_selector(self, selector: Mapping[str, Any] | None) -> None:
-        for name in selector or {}:
+    def _check_template(self, argument: str, template: Mapping[str, Any] | None) -> None:
+        example = "$states.context.Map.Item.Value" if argument == "item_selector" else "$states.input"
+        for name in template or {}:
             if name.endswith(".$"):
                 raise usage_error(
                     self,
-                    "item_selector",
+                    argument,
                     name,
                     allowed="names without the .$ of JSONPath",
-                    fix=f'Use {{"{name[:-2]}": "{{% $states.context.Map.Item.Value %}}"}}, in JSONata.',
+                    fix=f'Use {{"{name[:-2]}": "{{% {example} %}}"}}, in JSONata.',
                 )
 
     def _refuse_jsonpath(self, argument: str, found: str | None) -> None:
@@ -404,6 +428,8 @@ class _ResultWriter(sfn.ResultWriterV2):
 
 def _least_item_bytes(rendered: Mapping[str, Any], *, only_key: bool) -> int:
     """How short an item's JSON can be: a character a value, but as many as the listed prefix has for a key."""
+    if "ItemSelector" not in rendered:
+        return 1
     if not only_key:
         return len(json.dumps(dict.fromkeys(rendered["ItemSelector"], 0), separators=(",", ":")))
     prefix = rendered["ItemReader"].get("Arguments", {}).get("Prefix", "")

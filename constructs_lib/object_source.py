@@ -1,10 +1,12 @@
-"""What a Distributed Map iterates over: the objects of a bucket listed by prefix, or the rows of a CSV object.
+"""What a Distributed Map iterates over in S3: objects, listed, indexed or in an inventory, or what they hold.
 
-CDK's own readers can't do what is needed here: `MaxItems` as an expression, and permissions for the key or prefix
-alone instead of the whole bucket. Permissions: https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+CDK's own readers can't do what is needed here: `MaxItems` as an expression, Parquet, Athena's manifests, the content of
+listed objects, and permissions for the key or prefix alone instead of the whole bucket. Fields:
+https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html, permissions:
+https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 
-from constructs_lib._checks import check_integer, usage_error
+from constructs_lib._checks import check_bucket, check_integer, check_kind, usage_error
 from constructs_lib._lambda_task import jsonata
+from constructs_lib.item_format import ItemFormat, csv_config
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -57,11 +60,67 @@ def key_statements(bucket: s3.IBucket, *actions: str) -> list[iam.PolicyStatemen
     return [iam.PolicyStatement(actions=list(actions), resources=[bucket.encryption_key.key_arn])]
 
 
+def _read_statements(bucket: s3.IBucket, *patterns: str) -> list[iam.PolicyStatement]:
+    """What the role needs to read the objects of these patterns."""
+    return [
+        iam.PolicyStatement(actions=["s3:GetObject"], resources=[bucket.arn_for_objects(key) for key in patterns]),
+        *key_statements(bucket, "kms:Decrypt"),
+    ]
+
+
+def _list_statement(bucket: s3.IBucket, prefix: str | KeyExpression) -> iam.PolicyStatement:
+    """What the role needs to list `prefix`, and nothing else of the bucket."""
+    statement = iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
+    if prefix:
+        operator = "StringLike" if isinstance(prefix, KeyExpression) else "StringEquals"
+        statement.add_condition(operator, {"s3:prefix": key_pattern(prefix)})
+    return statement
+
+
+def _below(prefix: str | KeyExpression) -> str:
+    """The pattern of all keys with this prefix."""
+    return f"{key_pattern(prefix).rstrip('*')}*"
+
+
+def _prefix_argument(prefix: str | KeyExpression) -> Mapping[str, str]:
+    return {"Prefix": key_value(prefix)} if prefix else {}
+
+
+def _format_config(where: str, item_format: ItemFormat) -> Mapping[str, Any]:
+    check_kind(where, "item_format", item_format, ItemFormat, fix="Use such as ItemFormat.json_lines().")
+    return item_format.reader_config
+
+
+def check_max_items(construct: "Construct", value: int | str | None) -> None:
+    """Raise ValueError unless `value` is a number of items, an expression, or None."""
+    if value is None:
+        return
+    if not isinstance(value, str):
+        check_integer(construct, "max_items", value, low=1, high=MAX_ITEMS, fix="Leave it out for every item.")
+    elif not value.strip() or value.lstrip().startswith("{%"):
+        raise usage_error(
+            construct,
+            "max_items",
+            value,
+            allowed="a number, or a JSONata expression without the {% %} around it",
+            fix="Leave it out for every item.",
+        )
+
+
 @jsii.implements(sfn.IItemReader)
 class ObjectSource:
-    """The items of a map run, each of which names one object. Make one with `from_listing` or `from_csv`.
+    """The items of a map run, read from S3. Make one with one of the `from_` methods.
 
-    It is an item reader: a plain `sfn.DistributedMap` takes it, too. `item_key` is the JSONata path of an item's key.
+    An item names an object (`from_listing`, `from_csv`, `from_inventory`) or is what an object holds (`from_file`,
+    `from_contents`, `from_athena`). Step Functions reads buckets of its own Region only, and lists those of its own
+    account only. Each source brings the permissions that it needs: for its keys and prefixes, and for the buckets' own
+    KMS keys.
+
+    Each takes `max_items`: the map stops reading after so many. A string is a JSONata expression, without the `{% %}`
+    around it. Omitted: all items, of which Step Functions reads 100 million.
+
+    It is an item reader: a plain `sfn.DistributedMap` takes it, too. `item_key` is the JSONata expression of the key of
+    an item's object, or None where it names none.
     """
 
     def __init__(
@@ -72,11 +131,13 @@ class ObjectSource:
         arguments: Mapping[str, str],
         reader_config: Mapping[str, Any],
         statements: list[iam.PolicyStatement],
-        item_key: str,
+        item_key: str | None,
         max_items: int | str | None,
+        data_bucket: s3.IBucket | None = None,
     ) -> None:
-        """Prefer `from_listing` and `from_csv`: they know which arguments and permissions go together."""
+        """Prefer the `from_` methods: they know which arguments and permissions go together."""
         self._bucket = bucket
+        self._data_bucket = data_bucket
         self._api = api
         self._arguments = arguments
         self._reader_config = reader_config
@@ -86,82 +147,252 @@ class ObjectSource:
 
     @classmethod
     def from_listing(
-        cls, bucket: s3.IBucket, *, prefix: str = "", max_items: int | str | None = None
+        cls, bucket: s3.IBucket, *, prefix: str | KeyExpression = "", max_items: int | str | None = None
     ) -> "ObjectSource":
         """Every object of `bucket` under `prefix` (default: all of them), as `listObjectsV2` gives them.
 
-        Step Functions lists a bucket of its own account and Region only. `max_items` stops after so many objects; a
-        string is a JSONata expression, without the `{% %}` around it. Omitted: all objects.
+        An item is `{"Key": …, "Size": …, "Etag": …, "LastModified": …, "StorageClass": …}`, also of each folder that
+        the S3 console made.
         """
-        statement = iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
-        if prefix:
-            statement.add_condition("StringEquals", {"s3:prefix": prefix})
+        check_bucket("ObjectSource.from_listing", "bucket", bucket)
         return cls(
             bucket,
             api="listObjectsV2",
-            arguments={"Prefix": prefix} if prefix else {},
+            arguments=_prefix_argument(prefix),
             reader_config={},
-            statements=[statement],
+            statements=[_list_statement(bucket, prefix)],
             item_key="$states.context.Map.Item.Value.Key",
             max_items=max_items,
         )
 
     @classmethod
     def from_csv(
-        cls, bucket: s3.IBucket, *, key: str | KeyExpression, column: str = "key", max_items: int | str | None = None
+        cls,
+        bucket: s3.IBucket,
+        *,
+        key: str | KeyExpression,
+        column: str = "key",
+        headers: Sequence[str] | None = None,
+        delimiter: str = "COMMA",
+        max_items: int | str | None = None,
     ) -> "ObjectSource":
-        """Every row of the CSV object `key`, whose first row names the columns; `column` holds the objects' keys.
+        """Every row of the CSV object `key`, an index; `column` holds the objects' keys.
 
-        `max_items` stops after so many rows; a string is a JSONata expression, without the `{% %}` around it.
-        Omitted: all rows.
+        `headers` and `delimiter` are those of `ItemFormat.csv`; headers omitted: the first row names the columns.
 
         Raises:
-            ValueError: for a column that JSONata can't name.
+            ValueError: for a column that JSONata can't name or the headers don't have, or as `ItemFormat.csv`.
 
         """
+        where = "ObjectSource.from_csv"
         if not column or "`" in column:
-            raise usage_error(
-                "ObjectSource.from_csv", "column", column, allowed="a name without a backtick", fix="Rename the column."
-            )
-        return cls(
+            raise usage_error(where, "column", column, allowed="a name without a backtick", fix="Rename the column.")
+        config = csv_config(where, headers, delimiter)
+        if headers is not None and column not in headers:
+            raise usage_error(where, "column", column, allowed=", ".join(headers), fix="Name the one with the keys.")
+        return cls._of_object(
+            where,
             bucket,
-            api="getObject",
-            arguments={"Key": key_value(key)},
-            reader_config={"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
-            statements=[
-                iam.PolicyStatement(actions=["s3:GetObject"], resources=[bucket.arn_for_objects(key_pattern(key))]),
-                *key_statements(bucket, "kms:Decrypt"),
-            ],
+            key=key,
+            reader_config=config,
             item_key=f"$states.context.Map.Item.Value.`{column}`",
             max_items=max_items,
         )
 
+    @classmethod
+    def from_file(
+        cls,
+        bucket: s3.IBucket,
+        *,
+        key: str | KeyExpression,
+        item_format: ItemFormat,
+        max_items: int | str | None = None,
+    ) -> "ObjectSource":
+        """Every item in the object `key`: its rows, lines or elements, whatever they are, as `item_format` says.
+
+        The object may have 10 GB, an item 8 MB if an item_selector brings it below 256 KiB.
+        """
+        where = "ObjectSource.from_file"
+        config = _format_config(where, item_format)
+        return cls._of_object(where, bucket, key=key, reader_config=config, item_key=None, max_items=max_items)
+
+    @classmethod
+    def from_contents(
+        cls,
+        bucket: s3.IBucket,
+        *,
+        prefix: str | KeyExpression = "",
+        item_format: ItemFormat,
+        max_items: int | str | None = None,
+    ) -> "ObjectSource":
+        """Every item in every object under `prefix` (default: of the bucket), one object after the other.
+
+        All objects are of one `item_format`. A prefix should end in a slash: `2024` is that of `20240/` too. Step
+        Functions promises no order of the objects.
+
+        Raises:
+            ValueError: for JSON with an items_pointer, which AWS documents for one object only.
+
+        """
+        where = "ObjectSource.from_contents"
+        check_bucket(where, "bucket", bucket)
+        config = _format_config(where, item_format)
+        if "ItemsPointer" in config:
+            raise usage_error(
+                where,
+                "item_format",
+                "JSON with an items_pointer",
+                allowed="formats without one (AWS documents it for one object only)",
+                fix="Use ObjectSource.from_file, or write the items on top.",
+            )
+        return cls(
+            bucket,
+            api="listObjectsV2",
+            arguments=_prefix_argument(prefix),
+            reader_config={**config, "Transformation": "LOAD_AND_FLATTEN"},
+            statements=[_list_statement(bucket, prefix), *_read_statements(bucket, _below(prefix))],
+            item_key=None,
+            max_items=max_items,
+        )
+
+    @classmethod
+    def from_inventory(
+        cls, bucket: s3.IBucket, *, manifest_key: str | KeyExpression, max_items: int | str | None = None
+    ) -> "ObjectSource":
+        """Every object in an S3 Inventory, in CSV: `bucket` holds the inventory, and `manifest_key` is its manifest's.
+
+        A manifest lies at `<prefix>/<source bucket>/<configuration>/<time>/manifest.json`, its data beside the times,
+        below `data/`. An item has what the inventory was configured with, all of it text: `{"Bucket": …, "Key": …,
+        "Size": …}`. S3 writes keys URL-encoded there; `item_key` decodes them (inferred: Step Functions doesn't).
+
+        Raises:
+            ValueError: for a key that is no manifest's.
+
+        """
+        where = "ObjectSource.from_inventory"
+        pattern = key_pattern(manifest_key)
+        folders = [] if Token.is_unresolved(pattern) else pattern.split("/")
+        if len(folders) < 4 or folders[-1] != "manifest.json":
+            raise usage_error(
+                where,
+                "manifest_key",
+                pattern,
+                allowed="<source bucket>/<configuration>/<time>/manifest.json, after a prefix or none",
+                fix="For a time that is known only at run time, use KeyExpression with * in its place.",
+            )
+        return cls._of_object(
+            where,
+            bucket,
+            key=manifest_key,
+            reader_config={"InputType": "MANIFEST"},
+            # A space is a plus there: https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html
+            item_key="$decodeUrlComponent($replace($states.context.Map.Item.Value.Key, '+', ' '))",
+            max_items=max_items,
+            data=(bucket, "/".join([*folders[:-2], "data", "*"])),
+        )
+
+    @classmethod
+    def from_athena(
+        cls,
+        bucket: s3.IBucket,
+        *,
+        manifest_key: str | KeyExpression,
+        data_prefix: str | KeyExpression,
+        item_format: ItemFormat,
+        data_bucket: s3.IBucket | None = None,
+        max_items: int | str | None = None,
+    ) -> "ObjectSource":
+        """Every item in every file that Athena's UNLOAD wrote, by the manifest that it left.
+
+        `manifest_key` is `<result location>/<query id>-manifest.csv` in `bucket`; the files lie below `data_prefix`,
+        where UNLOAD was told to write, in `data_bucket` (omitted: in `bucket`). Formats are CSV, JSON Lines (Athena's
+        JSON) and Parquet.
+
+        Raises:
+            ValueError: for JSON, or for CSV without headers: UNLOAD writes no header row.
+
+        """
+        where = "ObjectSource.from_athena"
+        config = _format_config(where, item_format)
+        if config["InputType"] == "JSON" or config.get("CSVHeaderLocation") == "FIRST_ROW":
+            given = "JSON" if config["InputType"] == "JSON" else "CSV without headers"
+            raise usage_error(
+                where,
+                "item_format",
+                given,
+                allowed="ItemFormat.csv(headers=…), ItemFormat.json_lines(), ItemFormat.parquet()",
+                fix="UNLOAD writes JSON as lines, and CSV without a header row.",
+            )
+        holder = bucket if data_bucket is None else data_bucket
+        check_bucket(where, "data_bucket", holder)
+        return cls._of_object(
+            where,
+            bucket,
+            key=manifest_key,
+            reader_config={**config, "ManifestType": "ATHENA_DATA"},
+            item_key=None,
+            max_items=max_items,
+            data=(holder, _below(data_prefix)),
+        )
+
+    @classmethod
+    def _of_object(
+        cls,
+        where: str,
+        bucket: s3.IBucket,
+        *,
+        key: str | KeyExpression,
+        reader_config: Mapping[str, Any],
+        item_key: str | None,
+        max_items: int | str | None,
+        data: tuple[s3.IBucket, str] | None = None,
+    ) -> "ObjectSource":
+        """The source of one object; `data` is where the objects lie that it names in turn, and their keys' pattern."""
+        check_bucket(where, "bucket", bucket)
+        data_bucket, data_pattern = data or (None, "")
+        patterns, elsewhere = [key_pattern(key)], []
+        if data_bucket is bucket:
+            patterns.append(data_pattern)
+        elif data_bucket is not None:
+            elsewhere = _read_statements(data_bucket, data_pattern)
+        return cls(
+            bucket,
+            api="getObject",
+            arguments={"Key": key_value(key)},
+            reader_config=reader_config,
+            statements=[*_read_statements(bucket, *patterns), *elsewhere],
+            item_key=item_key,
+            max_items=max_items,
+            data_bucket=data_bucket,
+        )
+
     def check(self, construct: "Construct") -> None:
         """Raise ValueError for a source that Step Functions can't read from the stack of `construct`."""
-        if self._max_items is not None and not isinstance(self._max_items, str):
-            check_integer(
-                construct, "max_items", self._max_items, low=1, high=MAX_ITEMS, fix="Leave it out for every item."
-            )
-        if self._api != "listObjectsV2":
-            return
+        check_max_items(construct, self._max_items)
+        lists = self._api == "listObjectsV2"
         stack = Stack.of(construct)
-        places = (
-            ("Region", self._bucket.env.region, stack.region),
-            ("account", self._bucket.env.account, stack.account),
-        )
-        for place, of_bucket, of_stack in places:
-            if not Token.is_unresolved(of_bucket) and not Token.is_unresolved(of_stack) and of_bucket != of_stack:
-                raise usage_error(
-                    construct,
-                    "source",
-                    f"a bucket of {place} {of_bucket}",
-                    allowed=f"a bucket of the stack's own {place}, {of_stack} (Step Functions lists no other)",
-                    fix="Deploy the stack there, or read an index of its keys: ObjectSource.from_csv.",
-                )
+        for bucket in (self._bucket, self._data_bucket):
+            if bucket is None:
+                continue
+            places = [("Region", bucket.env.region, stack.region)]
+            if lists:
+                places.append(("account", bucket.env.account, stack.account))
+            for place, of_bucket, of_stack in places:
+                if not Token.is_unresolved(of_bucket) and not Token.is_unresolved(of_stack) and of_bucket != of_stack:
+                    raise usage_error(
+                        construct,
+                        "source",
+                        f"a bucket of {place} {of_bucket}",
+                        allowed=f"a bucket of the stack's own {place}, {of_stack} (Step Functions "
+                        f"{'lists' if lists else 'reads'} no other)",
+                        fix="Deploy the stack there, or read an index of its keys: ObjectSource.from_csv."
+                        if lists
+                        else "Deploy the stack there.",
+                    )
 
     @property
     def bucket(self) -> s3.IBucket:
-        """The bucket that is listed, or that holds the CSV object."""
+        """The bucket that is listed, or that holds the object or manifest."""
         return self._bucket
 
     @property

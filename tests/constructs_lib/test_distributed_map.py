@@ -10,9 +10,16 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
-from jsonata import Jsonata
 
-from constructs_lib import KeyExpression, ObjectSource, RetryPolicy, RetryRule, S3DistributedMap
+from constructs_lib import (
+    ItemFormat,
+    KeyExpression,
+    ObjectSource,
+    RetryPolicy,
+    RetryRule,
+    S3DistributedMap,
+    StateItems,
+)
 from constructs_lib.distributed_map import RETRIES_OUTLAST_CHILD
 from tests.cdk import definition_of, make_app, statements_of, states_in, template_of
 
@@ -125,6 +132,7 @@ def test_should_take_all_that_a_job_can_ask_for() -> None:
         results_prefix="scans/results",
         max_items_per_batch=100,
         max_input_bytes_per_batch=65_536,
+        batch_input={"unit": "{% $states.input.unit %}", "fixed": [1]},
         max_concurrency=10_000,
         tolerated_failure_percentage=2.5,
         tolerated_failure_count=7,
@@ -149,7 +157,11 @@ def test_should_take_all_that_a_job_can_ask_for() -> None:
         },
     }
     assert scan["ItemSelector"] == {"path": "{% $states.context.Map.Item.Value.path %}", "fixed": 1}
-    assert scan["ItemBatcher"] == {"MaxItemsPerBatch": 100, "MaxInputBytesPerBatch": 65_536}
+    assert scan["ItemBatcher"] == {
+        "MaxItemsPerBatch": 100,
+        "MaxInputBytesPerBatch": 65_536,
+        "BatchInput": {"unit": "{% $states.input.unit %}", "fixed": [1]},
+    }
     assert scan["MaxConcurrency"] == 10_000
     assert scan["ToleratedFailurePercentage"] == 2.5
     assert scan["ToleratedFailureCount"] == 7
@@ -171,22 +183,6 @@ def test_should_take_all_that_a_job_can_ask_for() -> None:
     assert scan["ItemProcessor"]["States"]["Scan images: process"]["Retry"] == [busy]
     assert "Retry" not in scan  # it would begin a new map run over everything
     assert "Catch" not in scan  # redrive would skip the map run
-
-
-@pytest.mark.parametrize("column", ["key", "object key", "and", "größe"])
-def test_should_name_any_column(column: str) -> None:
-    bucket = s3.Bucket.from_bucket_name(Stack(make_app(), "Stack"), "Bucket", "objects")
-    expression = Jsonata(ObjectSource.from_csv(bucket, key="k", column=column).item_key)
-    frame = expression.create_frame()
-    frame.bind("states", {"context": {"Map": {"Item": {"Value": {column: "2024/1.csv"}}}}})
-    assert expression.evaluate(None, frame) == "2024/1.csv"
-
-
-@pytest.mark.parametrize("column", ["", "a`b"])
-def test_should_refuse_a_column_that_has_no_name(column: str) -> None:
-    bucket = s3.Bucket.from_bucket_name(Stack(make_app(), "Stack"), "Bucket", "objects")
-    with pytest.raises(ValueError, match=f"^ObjectSource.from_csv: column is '{column}'; allowed: "):
-        ObjectSource.from_csv(bucket, key="k", column=column)
 
 
 def test_should_run_a_chain_of_states_on_each_batch() -> None:
@@ -327,6 +323,14 @@ def chain_with_retries(job: Job) -> dict[str, Any]:
     return {"processor": sfn.Pass.jsonata(job.stack, "First"), "retry_policy": SLOW}
 
 
+def file_of(**kwargs: Any) -> Callable[[Job], dict[str, Any]]:
+    def arguments(job: Job) -> dict[str, Any]:
+        bucket = s3.Bucket.from_bucket_attributes(job.stack, "Other", bucket_name="other", **kwargs)
+        return {"source": ObjectSource.from_file(bucket, key="k", item_format=ItemFormat.json())}
+
+    return arguments
+
+
 def bucket_of(**kwargs: Any) -> Callable[[Job], dict[str, Any]]:
     def arguments(job: Job) -> dict[str, Any]:
         bucket = s3.Bucket.from_bucket_attributes(job.stack, "Other", bucket_name="other", **kwargs)
@@ -352,8 +356,19 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any] | Callable[[Job], dict[str, Any]], str]
     ({"label": Token.as_string({"Ref": "AWS::StackName"})}, "label is a value known at deployment only; allowed: "),
     ({"results_prefix": "a/"}, r"results_prefix is 'a/'; allowed: a prefix without a slash"),
     ({"results_prefix": ""}, r"results_prefix is ''; allowed: "),
-    ({"source": "images"}, r"source is 'images'; allowed: ObjectSource\. Use ObjectSource\.from_listing"),
-    (lambda job: {"source": job.objects}, r"source is of type Bucket; allowed: ObjectSource\. "),
+    ({"source": "images"}, r"source is 'images'; allowed: ObjectSource, StateItems\. Use ObjectSource\.from_listing"),
+    (lambda job: {"source": job.objects}, r"source is of type Bucket; allowed: ObjectSource, StateItems\. "),
+    ({"source": StateItems(" ")}, r"source is ' '; allowed: StateItems of a JSONata expression without"),
+    ({"source": StateItems("{% $a %}")}, r"source is '\{% \$a %\}'; allowed: StateItems of a JSONata expression"),
+    ({"source": StateItems("$a", max_items=0)}, r"max_items is 0; allowed: a whole number from 1 to 100,000,000\. "),
+    (
+        {"batch_input": {"a": 1}},
+        r"batch_input is 'given'; allowed: with max_items_per_batch, max_input_bytes_per_batch",
+    ),
+    (
+        {"batch_input": {"a.$": "$.a"}, "max_items_per_batch": 5},
+        r"batch_input is 'a\.\$'; allowed: names without the \.\$ of JSONPath\. Use .*% \$states\.input %",
+    ),
     ({"results_bucket": None}, r"results_bucket is None; allowed: a bucket\. "),
     ({"processor": None}, r"processor is None; allowed: a Lambda function, or JSONata states\. "),
     ({"reducer": "sum up"}, r"reducer is 'sum up'; allowed: a Lambda function, or JSONata states\. "),
@@ -367,8 +382,11 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any] | Callable[[Job], dict[str, Any]], str]
     ),
     (listing(max_items=1.5), r"max_items is 1\.5; allowed: a whole number"),
     (listing(max_items=0), r"max_items is 0; allowed: a whole number from 1 to 100,000,000\. "),
+    (listing(max_items="{% 5 %}"), r"max_items is '\{% 5 %\}'; allowed: a number, or a JSONata expression without"),
+    (listing(max_items=""), r"max_items is ''; allowed: a number, or a JSONata expression without the \{% %\}"),
     (chain_with_retries, r"retry_policy is 'given'; allowed: with a Lambda function"),
     (bucket_of(region="eu-west-1"), r"source is 'a bucket of Region eu-west-1'; allowed: .*us-east-1"),
+    (file_of(region="eu-west-1"), r"source is 'a bucket of Region eu-west-1'; allowed: .*reads no other.*Deploy"),
     (bucket_of(account="222222222222"), r"source is 'a bucket of account 222222222222'; allowed: .*111111111111"),
 ]
 

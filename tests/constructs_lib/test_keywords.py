@@ -27,6 +27,7 @@ from constructs_lib import (
     ChildWorkflow,
     ExecutionAlarms,
     GsodSource,
+    ItemFormat,
     LoadDriver,
     LoadProfile,
     MetricSource,
@@ -46,6 +47,7 @@ from constructs_lib import (
     ReviewIntake,
     S3DistributedMap,
     SourceAccountLink,
+    StateItems,
     StateTransitionLoad,
     TargetRole,
     WatchedWorkflow,
@@ -140,6 +142,7 @@ OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
         "results_prefix": lambda parts: "elsewhere",
         "max_items_per_batch": lambda parts: 10,
         "max_input_bytes_per_batch": lambda parts: 1000,
+        "batch_input": lambda parts: {"unit": "mph"},
         "max_concurrency": lambda parts: 10,
         "tolerated_failure_percentage": lambda parts: 10,
         "tolerated_failure_count": lambda parts: 10,
@@ -264,7 +267,8 @@ OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
     },
 }
 
-# What may not be given beside a keyword.
+# What a keyword needs beside it, and what may not be given there.
+BESIDE: dict[tuple[type, str], str] = {(S3DistributedMap, "batch_input"): "max_items_per_batch"}
 IN_ITS_PLACE: dict[tuple[type, str], str] = {(MonitoringAccountSink, "organization_id"): "source_accounts"}
 
 
@@ -290,6 +294,8 @@ def templates() -> Mapping[tuple[type, str | None], str]:
             given = dict(required)
             if keyword is not None:
                 given[keyword] = OTHERS[construct][keyword]
+                if (construct, keyword) in BESIDE:
+                    given[BESIDE[construct, keyword]] = OTHERS[construct][BESIDE[construct, keyword]]
                 given.pop(IN_ITS_PLACE.get((construct, keyword), ""), None)
             made = construct(stack, "Construct", **{name: value(parts) for name, value in given.items()})
             if isinstance(made, sfn.StateMachineFragment | sfn.State):
@@ -325,7 +331,7 @@ def test_should_know_every_keyword(construct: type) -> None:
 def test_should_change_the_template_by_each_keyword(
     templates: Mapping[tuple[type, str | None], str], construct: type, keyword: str
 ) -> None:
-    assert templates[construct, keyword] != templates[construct, None]
+    assert templates[construct, keyword] != templates[construct, BESIDE.get((construct, keyword))]
 
 
 def test_should_have_the_same_template_for_the_same_keywords() -> None:
@@ -338,39 +344,88 @@ def test_should_have_the_same_template_for_the_same_keywords() -> None:
     assert one == two
 
 
-SOURCES: dict[str, tuple[Callable[[Parts], Any], dict[str, Callable[[Parts], Any]]]] = {
-    "from_listing": (
-        lambda parts: ObjectSource.from_listing(parts.bucket),
-        {
-            "bucket": lambda parts: ObjectSource.from_listing(parts.other_bucket),
-            "prefix": lambda parts: ObjectSource.from_listing(parts.bucket, prefix="2024/"),
-            "max_items": lambda parts: ObjectSource.from_listing(parts.bucket, max_items=5),
-        },
-    ),
-    "from_csv": (
-        lambda parts: ObjectSource.from_csv(parts.bucket, key="index.csv"),
-        {
-            "bucket": lambda parts: ObjectSource.from_csv(parts.other_bucket, key="index.csv"),
-            "key": lambda parts: ObjectSource.from_csv(parts.bucket, key="other.csv"),
-            "column": lambda parts: ObjectSource.from_csv(parts.bucket, key="index.csv", column="other"),
-            "max_items": lambda parts: ObjectSource.from_csv(parts.bucket, key="index.csv", max_items="$limit"),
-        },
-    ),
+SOURCES: dict[str, dict[str, Callable[[Parts], Any]]] = {
+    "from_listing": {
+        "bucket": lambda parts: parts.other_bucket,
+        "prefix": lambda parts: "2024/",
+        "max_items": lambda parts: 5,
+    },
+    "from_csv": {
+        "bucket": lambda parts: parts.other_bucket,
+        "key": lambda parts: "other.csv",
+        "column": lambda parts: "other",
+        "headers": lambda parts: ["key", "other"],
+        "delimiter": lambda parts: "TAB",
+        "max_items": lambda parts: "$limit",
+    },
+    "from_file": {
+        "bucket": lambda parts: parts.other_bucket,
+        "key": lambda parts: "other.jsonl",
+        "item_format": lambda parts: ItemFormat.parquet(),
+        "max_items": lambda parts: 5,
+    },
+    "from_contents": {
+        "bucket": lambda parts: parts.other_bucket,
+        "prefix": lambda parts: "other/",
+        "item_format": lambda parts: ItemFormat.csv(),
+        "max_items": lambda parts: 5,
+    },
+    "from_inventory": {
+        "bucket": lambda parts: parts.other_bucket,
+        "manifest_key": lambda parts: "images/daily/other/manifest.json",
+        "max_items": lambda parts: 5,
+    },
+    "from_athena": {
+        "bucket": lambda parts: parts.other_bucket,
+        "manifest_key": lambda parts: "other-manifest.csv",
+        "data_prefix": lambda parts: "other/",
+        "item_format": lambda parts: ItemFormat.csv(headers=["a"]),
+        "data_bucket": lambda parts: parts.other_bucket,
+        "max_items": lambda parts: 5,
+    },
 }
+NEEDED: dict[str, Callable[[Parts], Any]] = {
+    "bucket": lambda parts: parts.bucket,
+    "key": lambda parts: "index",
+    "manifest_key": lambda parts: "images/daily/2024-01-01T01-00Z/manifest.json",
+    "data_prefix": lambda parts: "unloaded/",
+    "item_format": lambda parts: ItemFormat.json_lines(),
+}
+
+
+def test_should_know_every_source() -> None:
+    assert {name for name in vars(ObjectSource) if name.startswith("from_")} == set(SOURCES)
 
 
 @pytest.mark.parametrize("factory", SOURCES)
 def test_should_change_the_map_by_each_argument_of_a_source(factory: str) -> None:
     parts = Parts(Stack(make_app(), "Stack"))
-    plain, others = SOURCES[factory]
-    assert set(others) == set(inspect.signature(getattr(ObjectSource, factory)).parameters)
+    make = getattr(ObjectSource, factory)
+    assert set(SOURCES[factory]) == set(inspect.signature(make).parameters)
 
-    def rendered(source: ObjectSource) -> object:
+    def rendered(**others: Any) -> object:
+        needed = {name: value(parts) for name, value in NEEDED.items() if name in SOURCES[factory]} | others
+        source = make(needed.pop("bucket"), **needed)
         statements = [statement.to_json() for statement in source.provide_policy_statements()]
         return source.render(), statements, source.item_key
 
-    seen = [rendered(source(parts)) for source in (plain, *others.values())]
+    seen = [rendered(), *(rendered(**{name: other(parts)}) for name, other in SOURCES[factory].items())]
     assert all(seen.count(one) == 1 for one in seen)
+
+
+def test_should_change_the_map_by_each_argument_of_a_format_and_of_state_items() -> None:
+    configs = [
+        ItemFormat.csv().reader_config,
+        ItemFormat.csv(headers=["a"]).reader_config,
+        ItemFormat.csv(delimiter="PIPE").reader_config,
+        ItemFormat.json().reader_config,
+        ItemFormat.json(items_pointer="/a").reader_config,
+        ItemFormat.json_lines().reader_config,
+        ItemFormat.parquet().reader_config,
+    ]
+    assert all(configs.count(one) == 1 for one in configs)
+    items = [StateItems("$a"), StateItems("$b"), StateItems("$a", max_items=5)]
+    assert len({one.provide().items for one in items}) == 3
 
 
 def test_should_change_the_workflow_by_each_argument_of_a_source() -> None:

@@ -123,10 +123,10 @@ def _listing_rules(config: dict[str, Any], place: Place) -> Iterator[Problem]:
             yield place.problem("The field 'InputType' is required where Transformation is LOAD_AND_FLATTEN")
         elif config["InputType"] == "MANIFEST":
             yield place.at("InputType").problem(f"Value should be one of the following: [{', '.join(INPUT_TYPES)}]")
-        # Documented for one JSON object only.
-        not_run = ("ManifestType", "ItemsPointer")
-    else:
-        not_run = ("InputType", "CSVHeaderLocation", "CSVHeaders", "CSVDelimiter", "ManifestType", "ItemsPointer")
+    # ItemsPointer is documented for one JSON object only.
+    not_run: list[str] = ["ManifestType", "ItemsPointer"]
+    if config.get("Transformation") != "LOAD_AND_FLATTEN":
+        not_run += ["InputType", "CSVHeaderLocation", "CSVHeaders", "CSVDelimiter"]
     for name in not_run:
         if name in config:
             transformation = config.get("Transformation", "NONE")

@@ -21,7 +21,7 @@ def file(columns: dict[str, Any], **settings: Any) -> bytes:
 
 @pytest.mark.parametrize("compression", ["NONE", "GZIP", "SNAPPY", "ZSTD"])
 def test_should_read_each_row_as_an_object_in_the_files_order(compression: str) -> None:
-    columns = {
+    columns: dict[str, Any] = {
         "station": ["a", "b", None],
         "days": [1, 2**60, None],
         "mean": [1.5, -0.25, None],
@@ -31,14 +31,13 @@ def test_should_read_each_row_as_an_object_in_the_files_order(compression: str) 
         "nothing": pa.nulls(3),
     }
 
-    assert list(parquet.rows(file(columns, compression=compression, row_group_size=2))) == [
-        dict(zip(columns, row, strict=True))
-        for row in (
-            ("a", 1, 1.5, True, [1, 2], {"lat": 1.5, "name": "x"}, None),
-            ("b", 2**60, -0.25, False, [], {"lat": None, "name": ""}, None),
-            (None, None, None, None, None, None, None),
-        )
+    rows: list[tuple[Any, ...]] = [
+        ("a", 1, 1.5, True, [1, 2], {"lat": 1.5, "name": "x"}, None),
+        ("b", 2**60, -0.25, False, [], {"lat": None, "name": ""}, None),
+        (None, None, None, None, None, None, None),
     ]
+    read = list(parquet.rows(file(columns, compression=compression, row_group_size=2)))
+    assert read == [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def test_should_read_no_row_of_a_file_that_has_none() -> None:

@@ -1,0 +1,98 @@
+"""How an object holds the items of a Distributed Map: as CSV, JSON, JSON Lines or Parquet.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from constructs_lib._checks import is_list, usage_error
+
+DELIMITERS = ("COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB")
+_MAX_HEADER_BYTES = 10 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFormat:
+    """What a reader makes of an object's content. Make one with `csv`, `json`, `json_lines` or `parquet`.
+
+    An object whose key ends in `.gz` or `.zstd` is decompressed first. Anything that can't be read fails the map with
+    `States.ItemReaderFailed`: no row is skipped.
+    """
+
+    reader_config: Mapping[str, Any]
+    """The format's part of the ASL's ReaderConfig: prefer the methods, which know what goes together."""
+
+    @classmethod
+    def csv(cls, *, headers: Sequence[str] | None = None, delimiter: str = "COMMA") -> "ItemFormat":
+        """Each row is an item, an object of strings by column: `{"station": "72429", "days": "365"}`.
+
+        `headers` names the columns, in at most 10 KiB. Omitted: the first row does. `delimiter` is COMMA, PIPE,
+        SEMICOLON, SPACE or TAB. A cell too few is an empty string, a cell too many is left out; a backslash goes before
+        a backslash, a quotation mark or a delimiter, and is dropped before anything else.
+
+        Raises:
+            ValueError: for headers that are no list of different names, or another delimiter.
+
+        """
+        return cls(csv_config("ItemFormat.csv", headers, delimiter))
+
+    @classmethod
+    def json(cls, *, items_pointer: str | None = None) -> "ItemFormat":
+        """Each element of an array is an item, or each pair of an object: `{"Key": …, "Value": …}`.
+
+        `items_pointer` is the JSON Pointer of that array or object, such as `/inventory/products`. Omitted: it is the
+        whole content.
+
+        Raises:
+            ValueError: for a pointer that doesn't begin with a slash.
+
+        """
+        if items_pointer is not None and not (isinstance(items_pointer, str) and items_pointer.startswith("/")):
+            raise usage_error(
+                "ItemFormat.json",
+                "items_pointer",
+                items_pointer,
+                allowed="a JSON Pointer such as '/inventory/products'",
+                fix="Leave it out for the whole content.",
+            )
+        pointer = {} if items_pointer is None else {"ItemsPointer": items_pointer}
+        return cls({"InputType": "JSON", **pointer})
+
+    @classmethod
+    def json_lines(cls) -> "ItemFormat":
+        """Each line is an item, any JSON."""
+        return cls({"InputType": "JSONL"})
+
+    @classmethod
+    def parquet(cls) -> "ItemFormat":
+        """Each row is an item, an object by column. A row group has at most 256 MB, the footer 5 MB.
+
+        GZIP, ZSTD and Snappy inside the file are read. How AWS writes dates, decimals and binary as JSON isn't
+        documented: the local cloud refuses them.
+        """
+        return cls({"InputType": "PARQUET"})
+
+
+def csv_config(where: str, headers: Sequence[str] | None, delimiter: str) -> Mapping[str, Any]:
+    """The ReaderConfig of CSV; `where` is who takes the arguments, for the error."""
+    if delimiter not in DELIMITERS:
+        raise usage_error(where, "delimiter", delimiter, allowed=", ".join(DELIMITERS), fix="Leave it out for COMMA.")
+    separator = {} if delimiter == "COMMA" else {"CSVDelimiter": delimiter}
+    if headers is None:
+        return {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW", **separator}
+    names = list(headers) if is_list(headers) else []
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise usage_error(
+            where,
+            "headers",
+            headers,
+            allowed="a list of different names",
+            fix="Leave it out where the first row has them.",
+        )
+    if len(",".join(names).encode()) > _MAX_HEADER_BYTES:
+        raise usage_error(
+            where, "headers", f"{len(names)} names", allowed=f"{_MAX_HEADER_BYTES:,} bytes", fix="Shorten the names."
+        )
+    return {"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": names, **separator}
