@@ -71,8 +71,9 @@ def _text(body: bytes) -> str:
 
 def _csv_rows(text: str, config: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     delimiter = DELIMITERS[config.get("CSVDelimiter", "COMMA")]
-    lines = io.StringIO(_BACKSLASH_AT_LINE_END.sub(r"\1", text), newline="")
-    rows = csv.reader(lines, delimiter=delimiter, escapechar="\\")
+    if "\\" in text:
+        text = _BACKSLASH_AT_LINE_END.sub(r"\1", text)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, escapechar="\\")
     try:
         if config.get("CSVHeaderLocation") == "GIVEN":
             headers = list(config.get("CSVHeaders", []))
