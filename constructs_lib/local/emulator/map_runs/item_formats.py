@@ -27,6 +27,14 @@ csv.field_size_limit(8 * 1024 * 1024)
 _BACKSLASH_AT_LINE_END = re.compile(r"(?<!\\)((?:\\\\)*)\\(?=[\r\n]|\Z)")
 
 
+def _refuse_constant(name: str) -> None:
+    """Python's reader takes NaN and the infinities for JSON."""
+    raise ValueError(f"{name} is no JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
 def parse_items(body: bytes, config: Mapping[str, Any], *, key: str = "", source: str = "") -> Iterator[Item]:
     """The items in an object's body, as `ReaderConfig` describes it (JSON when it names no `InputType`).
 
@@ -98,15 +106,15 @@ def _json_lines(text: str) -> Iterator[Any]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
+                yield _JSON.decode(line)
+            except ValueError as error:
                 raise ItemReaderError(f"Line {number} isn't JSON: {error}") from error
 
 
 def _json_items(text: str, pointer: str | None, source: str) -> Iterator[Item]:
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
+        value = _JSON.decode(text)
+    except ValueError as error:
         raise ItemReaderError(f"The object isn't JSON: {error}") from error
     for part in (pointer or "").split("/")[1:]:
         step = part.replace("~1", "/").replace("~0", "~")

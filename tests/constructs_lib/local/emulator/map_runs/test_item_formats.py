@@ -136,6 +136,8 @@ def test_should_follow_a_pointer_into_the_object() -> None:
         (b"\xff\xfe", {"InputType": "CSV"}, "isn't UTF-8"),
         (b"{", {}, "isn't JSON"),
         (b"", {}, "isn't JSON"),
+        (b"[NaN]", {}, "isn't JSON: NaN is no JSON"),
+        (b"-Infinity", {"InputType": "JSONL"}, "Line 1 isn't JSON: -Infinity is no JSON"),
         (b"5", {}, "must hold a JSON array or object, not int"),
         (b'{"a": "x"}', {"ItemsPointer": "/a"}, "must hold a JSON array or object, not str"),
         (b'{"a": 1}', {"ItemsPointer": "/b"}, "'/b' doesn't point to anything"),
