@@ -103,15 +103,14 @@ def _reader_rules(reader: dict[str, Any], place: Place) -> Iterator[Problem]:
         yield place.problem(f"These fields are required: [{_arguments_field(place)}]")
     resource = reader.get("Resource")
     yield from _missing_arguments(reader, place, *(("Bucket", "Key") if resource == GET_OBJECT else ("Bucket",)))
-    if resource in READER_ARGUMENTS:
-        yield from _unknown_arguments(reader, place, READER_ARGUMENTS[resource])
-    config = reader.get("ReaderConfig")
-    if isinstance(config, dict):
+    config = reader.get("ReaderConfig", {})
+    if isinstance(config, dict) and resource in (GET_OBJECT, LIST_OBJECTS):
+        # Documented: Parquet is the one input whose object can't have a version.
+        versioned = config.get("InputType") != "PARQUET"
+        runs = tuple(name for name in READER_ARGUMENTS[resource] if versioned or name != "VersionId")
+        yield from _unknown_arguments(reader, place, runs)
         there = place.at("ReaderConfig")
         yield from _listing_rules(config, there) if resource == LIST_OBJECTS else _object_rules(config, there)
-        arguments = reader.get(_arguments_field(place))
-        if config.get("InputType") == "PARQUET" and isinstance(arguments, dict) and "VersionId" in arguments:
-            yield place.at(_arguments_field(place)).at("VersionId").problem("not supported where InputType is PARQUET")
 
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html#itemreader-field-contents
