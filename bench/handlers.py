@@ -152,6 +152,8 @@ def reduce_job() -> Callable[[], object]:
     def run() -> object:
         event: reduce.Event = {
             "manifest": {"bucket": _BUCKET, "key": "map/manifest.json"},
+            "manifests": [],
+            "retry_of": None,
             "objects_listed": _CHILDREN * _BATCH,
             "unit": "mph",
             "factor": 1852 / 1609.344,

@@ -13,7 +13,7 @@ UNITS: tuple[Unit, ...] = get_args(Unit)
 
 FIRST_YEAR = 1929
 MAX_OBJECTS = 100_000_000
-FIELDS = ("years", "stations", "unit", "max_objects")
+FIELDS = ("years", "stations", "unit", "max_objects", "retry_of")
 
 # A knot is 1,852 m an hour and a mile 1,609.344 m, both exactly.
 _FACTORS = "{'knots': 1, 'mph': 1852 / 1609.344, 'kmh': 1.852, 'mps': 1852 / 3600}"
@@ -85,7 +85,7 @@ UNKNOWN_FIELD = InputCheck(
     f"& '; allowed: {', '.join(FIELDS)}. Correct its name, or leave it out.'",
 )
 
-CHOOSES_OBJECTS = f"$exists({_INPUT}.years) or $exists({_INPUT}.stations)"
+CHOOSES_OBJECTS = f"$exists({_INPUT}.years) or $exists({_INPUT}.stations) or $exists({_INPUT}.retry_of)"
 
 CHOICE_CHECKS = (
     InputCheck(
@@ -118,15 +118,34 @@ MAX_OBJECTS_CHECK = InputCheck(
     f"& '; allowed: a whole number from 1 to {MAX_OBJECTS}. Leave it out for every object.'",
 )
 
+_IS_EXECUTION_NAME = (
+    f"($type({_INPUT}.retry_of) = 'string' ? $length({_INPUT}.retry_of) >= 1 and $length({_INPUT}.retry_of) <= 80 "
+    f"and $not($contains({_INPUT}.retry_of, /[^0-9A-Za-z_.-]/)) : false)"
+)
+RETRY_CHECKS = (
+    InputCheck(
+        condition=f"$exists({_INPUT}.retry_of) and $count($keys({_INPUT})) > 1",
+        problem=f"'The execution input has retry_of and ' & $join($filter($keys({_INPUT}), "
+        "function($field) { $field != 'retry_of' }), ', ') "
+        "& '; allowed: retry_of alone. Leave the others out: they are those of the execution that it names.'",
+    ),
+    InputCheck(
+        condition=f"$exists({_INPUT}.retry_of) and $not({_IS_EXECUTION_NAME})",
+        problem=f"'retry_of is ' & {_shown(f'{_INPUT}.retry_of')} "
+        "& '; allowed: the name of an execution of this state machine, of letters, digits, dots, hyphens and "
+        "underscores. It is the end of its ARN.'",
+    ),
+)
+
 
 def unit_or(default: Unit) -> str:
     """Return the expression of the unit: the input's, else `default`."""
     return f"$exists({_INPUT}.unit) ? {_INPUT}.unit : '{default}'"
 
 
-def factor_or(default: Unit) -> str:
-    """Return the expression of what a speed in knots is multiplied by."""
-    return f"$lookup({_FACTORS}, {unit_or(default)})"
+def factor_of(unit: str) -> str:
+    """Return the expression of what a speed in knots is multiplied by, for the expression of a unit."""
+    return f"$lookup({_FACTORS}, {unit})"
 
 
 def years_or(default: Sequence[int] | None) -> str:
@@ -137,6 +156,7 @@ def years_or(default: Sequence[int] | None) -> str:
     return f"$exists({_INPUT}.years) ? {given} : {otherwise}"
 
 
+RETRY_OF = f"$exists({_INPUT}.retry_of) ? {_INPUT}.retry_of : null"
 STATIONS = f"$exists({_INPUT}.stations) ? [$distinct({_INPUT}.stations)] : null"
 MAX_OBJECTS_OR_NULL = f"$exists({_INPUT}.max_objects) ? $floor({_INPUT}.max_objects) : null"
 MAX_OBJECTS_OR_ALL = f"$exists({_INPUT}.max_objects) ? $floor({_INPUT}.max_objects) : {MAX_OBJECTS}"

@@ -16,9 +16,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
 from . import s3
+from .earlier_run import EarlierRun
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 # Up to so many stations are looked up one by one in each year, which takes about six pages to list whole.
 _FEW_STATIONS = 6
@@ -29,33 +30,66 @@ _logger = logging.getLogger(__name__)
 class Event(TypedDict):
     """Which objects: None stands for every year, every station, no limit. `prefix` is where this execution writes.
 
+    With `retry_of`, an execution's name: those that it rejected, or that failed; the rest is that one's.
     Numbers are whole, but come as the user wrote them: 2024, 2024.0 or 2.024e3.
     """
 
     years: list[float] | None
     stations: list[str] | None
     max_objects: float | None
+    unit: str
     prefix: str
+    retry_of: str | None
 
 
 class Result(TypedDict):
-    """How many keys the file has."""
+    """How many keys the file has, and of how many objects the results will be.
 
+    Those of `manifests` stand and are merged in: none, or an earlier execution's.
+    """
+
+    objects_indexed: int
     objects_listed: int
+    unit: str
+    years: list[int] | None
+    manifests: list[str]
 
 
 @s3.slow_downs.reported()
 def handler(event: Event, context: object) -> Result:  # noqa: ARG001 - Lambda passes both
-    """List SOURCE_BUCKET under SOURCE_PREFIX, and write `objects.csv` to RESULTS_BUCKET."""
-    source, prefix = os.environ["SOURCE_BUCKET"], os.environ.get("SOURCE_PREFIX", "")
-    years = None if event["years"] is None else [int(year) for year in event["years"]]
-    stations = None if event["stations"] is None else frozenset(event["stations"])
-    limit = None if event["max_objects"] is None else int(event["max_objects"])
-    listing = list_years(source, prefix, years, stations, limit)
-    keys = spread(listing)[:limit]
-    s3.write(os.environ["RESULTS_BUCKET"], f"{event['prefix']}objects.csv", as_csv(keys), "text/csv; charset=utf-8")
-    _logger.info("Indexed objects", extra={"objects_listed": len(keys), "years": len(listing)})
-    return {"objects_listed": len(keys)}
+    """List SOURCE_BUCKET under SOURCE_PREFIX, or an earlier execution's rejected objects; write `objects.csv`.
+
+    RESULTS_BUCKET gets it. Raises UnknownRun.
+    """
+    results = os.environ["RESULTS_BUCKET"]
+    if event["retry_of"] is not None:
+        earlier = EarlierRun.read(results, event["retry_of"])
+        keys = spread(_by_folder(earlier.keys))
+        listed, unit, years = earlier.objects_listed, earlier.unit, earlier.years
+        manifests = list(earlier.manifests)
+    else:
+        years = None if event["years"] is None else [int(year) for year in event["years"]]
+        stations = None if event["stations"] is None else frozenset(event["stations"])
+        limit = None if event["max_objects"] is None else int(event["max_objects"])
+        listing = list_years(os.environ["SOURCE_BUCKET"], os.environ.get("SOURCE_PREFIX", ""), years, stations, limit)
+        keys = spread(listing)[:limit]
+        listed, unit, manifests = len(keys), event["unit"], []
+    s3.write(results, f"{event['prefix']}objects.csv", as_csv(keys), "text/csv; charset=utf-8")
+    _logger.info("Indexed objects", extra={"objects_indexed": len(keys), "retry_of": event["retry_of"]})
+    return {
+        "objects_indexed": len(keys),
+        "objects_listed": listed,
+        "unit": unit,
+        "years": years,
+        "manifests": manifests,
+    }
+
+
+def _by_folder(keys: Iterable[str]) -> list[list[str]]:
+    folders: dict[str, list[str]] = {}
+    for key in keys:
+        folders.setdefault(key.rpartition("/")[0], []).append(key)
+    return list(folders.values())
 
 
 def list_years(

@@ -51,10 +51,13 @@ class Manifest(TypedDict):
 class Event(TypedDict):
     """The map's outcome, and what the execution was asked for. `factor` turns knots into `unit`.
 
-    Counts and years are whole, but may come as 2024.0.
+    `objects_listed` are this execution's and, when it is the retry of another one, all of that one's; `manifests` are
+    then the keys of the results that stand, in the same bucket. Counts and years are whole, but may come as 2024.0.
     """
 
     manifest: Manifest
+    manifests: list[str]
+    retry_of: str | None
     objects_listed: float
     unit: str
     factor: float
@@ -82,6 +85,10 @@ class Totals:
         # A few reasons stand for up to 600,000 objects.
         self.rejected += [(key, intern(reason)) for key, reason in result["rejected"]]
 
+    def add_analysed(self, result: dict[str, Any]) -> None:
+        """Add what `analyze` returned in an earlier execution, but what it rejected: that was read again since."""
+        self.add({**result, "rejected": []})
+
     def add_failed(self, execution: dict[str, Any]) -> None:
         """Add the objects of a child execution that didn't succeed, or never started; raises MissingInput."""
         if "Input" not in execution:
@@ -101,7 +108,7 @@ def handler(event: Event, context: object) -> dict[str, Any]:  # noqa: ARG001 - 
 
     Raises CountMismatch or MissingInput before it writes anything.
     """
-    totals = collect(event["manifest"])
+    totals = collect(event["manifest"], event["manifests"])
     listed, lost = int(event["objects_listed"]), len(totals.rejected) + len(totals.failed)
     if listed != totals.analysed + lost:
         raise CountMismatch(
@@ -119,6 +126,8 @@ def handler(event: Event, context: object) -> dict[str, Any]:  # noqa: ARG001 - 
         "unit": event["unit"],
         "years": None if event["years"] is None else [int(year) for year in event["years"]],
         "execution_arn": event["execution_arn"],
+        "retry_of": event["retry_of"],
+        "manifests": [*event["manifests"], event["manifest"]["key"]],
         "duration_seconds": round((datetime.now(UTC) - started_at).total_seconds(), 3),
         "sample": event["sample"],
     }
@@ -138,19 +147,32 @@ def handler(event: Event, context: object) -> dict[str, Any]:  # noqa: ARG001 - 
     return {"bucket": bucket, "prefix": prefix, "files": files, **summary, "too_many_rejected": too_many}
 
 
-def collect(manifest: Manifest) -> Totals:
-    """Read every result file that the manifest names."""
+def collect(manifest: Manifest, earlier: Sequence[str] = ()) -> Totals:
+    """Read every result file that the manifest names, and what was analysed of those that earlier manifests name."""
     totals = Totals()
     bucket = manifest["bucket"]
-    files = json.loads(b"".join(s3.read_lines(bucket, manifest["key"])))["ResultFiles"]
-    for file in files.get("SUCCEEDED", []):
-        for line in s3.read_lines(bucket, file["Key"]):
-            totals.add(json.loads(line))
+    for key in earlier:
+        for line in _succeeded(bucket, _result_files(bucket, key)):
+            totals.add_analysed(line)
+    files = _result_files(bucket, manifest["key"])
+    for line in _succeeded(bucket, files):
+        totals.add(line)
     for status in ("FAILED", "PENDING"):
         for file in files.get(status, []):
             for execution in _executions(s3.read_lines(bucket, file["Key"])):
                 totals.add_failed(execution)
     return totals
+
+
+def _result_files(bucket: str, manifest: str) -> dict[str, list[dict[str, Any]]]:
+    files: dict[str, list[dict[str, Any]]] = json.loads(b"".join(s3.read_lines(bucket, manifest)))["ResultFiles"]
+    return files
+
+
+def _succeeded(bucket: str, files: dict[str, list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    for file in files.get("SUCCEEDED", []):
+        for line in s3.read_lines(bucket, file["Key"]):
+            yield json.loads(line)
 
 
 def _executions(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:

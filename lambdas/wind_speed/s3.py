@@ -189,6 +189,12 @@ def write(bucket: str, key: str, body: bytes, content_type: str) -> None:
         client().put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
 
+def read(bucket: str, key: str) -> bytes:
+    """Return one object's body."""
+    with transient_errors():
+        return client().get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
 def read_lines(bucket: str, key: str) -> Iterator[bytes]:
     """Yield the lines of an object that aren't blank, as they come, holding about a megabyte of it."""
     with transient_errors():

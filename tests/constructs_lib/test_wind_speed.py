@@ -66,7 +66,9 @@ def test_should_go_through_the_states_in_order(template: JsonObject) -> None:
         "Succeed",
     ]
     fails = {name: state["Error"] for name, state in states.items() if state["Type"] == "Fail"}
-    assert fails == {name: name for name in ("UnknownUnit", "InvalidInput", "NoObjects", "TooManyRejectedObjects")}
+    assert fails == {
+        name: name for name in ("UnknownUnit", "InvalidInput", "NoObjects", "NothingToRetry", "TooManyRejectedObjects")
+    }
     assert list(states_in(states["Analyze objects"]["ItemProcessor"])) == ["Analyze batch"]
 
 
@@ -116,6 +118,8 @@ def test_should_give_the_reducer_all_that_it_needs(template: JsonObject, own_buc
             "bucket": "{% $states.input.ResultWriterDetails.Bucket %}",
             "key": "{% $states.input.ResultWriterDetails.Key %}",
         },
+        "manifests": "{% $manifests %}",
+        "retry_of": "{% $retry_of %}",
         "objects_listed": "{% $objects_listed %}",
         "unit": "{% $unit %}",
         "factor": "{% $factor %}",
@@ -232,6 +236,8 @@ def test_should_grant_each_function_its_part_only(template: JsonObject) -> None:
     assert granted(template, "WindSpeedIndexRole") == {
         ("s3:ListBucket", NOAA),
         ("s3:PutObject", "${WindSpeedResults.Arn}/runs/*/objects.csv"),
+        ("s3:GetObject", "${WindSpeedResults.Arn}/runs/*/rejected.csv"),
+        ("s3:GetObject", "${WindSpeedResults.Arn}/runs/*/summary.json"),
     }
     assert granted(template, "WindSpeedAnalyzeRole") == {("s3:GetObject", f"{NOAA}/*"), ("s3:ListBucket", NOAA)}
     assert granted(template, "WindSpeedReduceRole") == {

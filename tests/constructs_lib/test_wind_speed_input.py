@@ -102,6 +102,8 @@ GOOD_INPUTS = [
     {"max_objects": 1},
     {"max_objects": 100_000_000},
     {"years": [2024], "stations": ["1"], "unit": "mps", "max_objects": 10},
+    {"retry_of": "2b6f4a1e-7d3c-4b1a-9f55-0c8d9a1b2c3d"},
+    {"retry_of": "x" * 80},
 ]
 
 
@@ -126,7 +128,7 @@ BAD_INPUTS: list[tuple[Any, str, str]] = [
     ({"unit": 1}, "UnknownUnit", "unit is 1; allowed"),
     ({"unit": {}}, "UnknownUnit", r"unit is \{\}; allowed"),
     ({"unit": "x" * 100_000}, "UnknownUnit", 'unit is "x{200}"; allowed'),
-    ({"year": [2024]}, "InvalidInput", r"unknown field year; allowed: years, .*, max_objects\. Correct"),
+    ({"year": [2024]}, "InvalidInput", r"unknown field year; allowed: years, .*, max_objects, retry_of\. Correct"),
     ({"a": 1, "b": 2}, "InvalidInput", "unknown field a, b; allowed"),
     ({"y" * 100_000: 1}, "InvalidInput", "unknown field y{200}; allowed"),
     ({"years": None}, "InvalidInput", "years is null; allowed: a list of years"),
@@ -161,6 +163,14 @@ BAD_INPUTS: list[tuple[Any, str, str]] = [
     ({"max_objects": "10"}, "InvalidInput", 'max_objects is "10"; allowed'),
     ({"max_objects": [10]}, "InvalidInput", r"max_objects is \[10\]; allowed"),
     ({"max_objects": None}, "InvalidInput", "max_objects is null; allowed"),
+    ({"retry_of": None}, "InvalidInput", "retry_of is null; allowed: the name of an execution"),
+    ({"retry_of": ""}, "InvalidInput", 'retry_of is ""; allowed'),
+    ({"retry_of": ["run-1"]}, "InvalidInput", r'retry_of is \["run-1"\]; allowed'),
+    ({"retry_of": "x" * 81}, "InvalidInput", "retry_of is .*; allowed"),
+    ({"retry_of": "../run-1"}, "InvalidInput", 'retry_of is "../run-1"; allowed'),
+    ({"retry_of": "run-1/"}, "InvalidInput", "allowed: the name of an execution.*It is the end of its ARN"),
+    ({"retry_of": "run-1", "unit": "mph"}, "InvalidInput", "has retry_of and unit; allowed: retry_of alone"),
+    ({"retry_of": "run-1", "years": 1, "max_objects": 0}, "InvalidInput", "retry_of and years, max_objects; allowed"),
 ]
 
 
@@ -182,7 +192,9 @@ JSON_VALUES = st.recursive(
     max_leaves=8,
 )
 FIELD_VALUES = JSON_VALUES | st.lists(st.integers(1900, 2050)) | st.lists(st.text("0123456789A", max_size=12))
-INPUTS = JSON_VALUES | st.dictionaries(st.sampled_from(["years", "stations", "unit", "max_objects"]), FIELD_VALUES)
+INPUTS = JSON_VALUES | st.dictionaries(
+    st.sampled_from(["years", "stations", "unit", "max_objects", "retry_of"]), FIELD_VALUES
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -196,18 +208,53 @@ def test_should_have_an_answer_to_any_input(noaa: Checks, own_bucket: Checks, ex
 
 def test_should_prepare_what_the_index_function_takes(noaa: Checks) -> None:
     assign, output = noaa.prepared({})
-    assert assign == {
-        "unit": "kmh",
-        "factor": 1.852,
+    assert assign == {"prefix": "runs/run-1/", "source": "s3://noaa-gsod-pds/", "retry_of": None}
+    default = {
         "years": None,
+        "stations": None,
+        "max_objects": None,
+        "unit": "kmh",
         "prefix": "runs/run-1/",
-        "source": "s3://noaa-gsod-pds/",
+        "retry_of": None,
     }
-    assert output == {"years": None, "stations": None, "max_objects": None, "prefix": "runs/run-1/"}
+    assert output == default
     chosen = {"years": [2024, 1929, 2024], "stations": ["a", "a"], "unit": "knots", "max_objects": 7}
-    assign, output = noaa.prepared(chosen)
-    assert (assign["unit"], assign["factor"], assign["years"]) == ("knots", 1, [2024, 1929])
-    assert output == {"years": [2024, 1929], "stations": ["a"], "max_objects": 7, "prefix": "runs/run-1/"}
+    assert noaa.prepared(chosen)[1] == {
+        "years": [2024, 1929],
+        "stations": ["a"],
+        "max_objects": 7,
+        "unit": "knots",
+        "prefix": "runs/run-1/",
+        "retry_of": None,
+    }
+    assign, output = noaa.prepared({"retry_of": "run-0"})
+    assert assign["retry_of"] == "run-0"
+    assert output == default | {"retry_of": "run-0"}
+
+
+def test_should_go_on_with_what_the_index_function_found(noaa: Checks) -> None:
+    found = {"objects_indexed": 2, "objects_listed": 9, "unit": "mph", "years": [2024], "manifests": ["m"]}
+    fields = noaa.states["Index objects"]["Assign"]
+    states = {"input": {}, "context": CONTEXT, "result": {"Payload": found}}
+    assigned = {name: Expression(field)(None, states=states) for name, field in fields.items()}
+    assert assigned == found | {"factor": 1852 / 1609.344}
+
+
+def test_should_end_where_there_is_nothing_to_analyze(noaa: Checks) -> None:
+    rules = [(Expression(rule["Condition"]), rule["Next"]) for rule in noaa.states["Check objects"]["Choices"]]
+
+    def after(indexed: int, retry_of: str | None) -> str | None:
+        return next((end for rule, end in rules if rule({}, objects_indexed=indexed, retry_of=retry_of)), None)
+
+    assert [after(0, None), after(0, "run-0"), after(1, None), after(1, "run-0")] == [
+        "NoObjects",
+        "NothingToRetry",
+        None,
+        None,
+    ]
+    assert Expression(noaa.states["NothingToRetry"]["Cause"])({}, retry_of="run-0") == (
+        "The execution run-0 rejected no object, and none failed: its results are whole."
+    )
 
 
 @pytest.mark.parametrize("years", [[2024.0], [2024.0, 2024], [2024, 1929.0, 2024.0]], ids=str)
@@ -215,9 +262,9 @@ def test_should_go_on_with_integers(noaa: Checks, own_bucket: Checks, years: lis
     """A function, or the map's reader, would take 2024.0 for the year `2024.0`."""
     execution_input = {"years": years, "max_objects": 10.0}
     assert noaa(execution_input).state == "Prepare"
-    assign, output = noaa.prepared(execution_input)
+    _, output = noaa.prepared(execution_input)
     expected = "[2024, 1929]" if len(years) == 3 else "[2024]"
-    assert str(assign["years"]) == str(output["years"]) == expected
+    assert str(output["years"]) == expected
     assert str(output["max_objects"]) == "10"
     assert str(own_bucket.prepared({"max_objects": 10.0})[0]["max_objects"]) == "10"
 
@@ -225,12 +272,20 @@ def test_should_go_on_with_integers(noaa: Checks, own_bucket: Checks, years: lis
 @pytest.mark.parametrize(
     ("unit", "factor"), [("knots", 1), ("mph", 1852 / 1609.344), ("kmh", 1852 / 1000), ("mps", 1852 / 3600)]
 )
-def test_should_convert_knots_exactly(noaa: Checks, unit: str, factor: float) -> None:
-    assert noaa.prepared({"unit": unit})[0]["factor"] == factor
+def test_should_convert_knots_exactly(noaa: Checks, own_bucket: Checks, unit: str, factor: float) -> None:
+    assert own_bucket.prepared({"unit": unit})[0]["factor"] == factor
+    states = {"result": {"Payload": {"unit": unit}}}
+    assert Expression(noaa.states["Index objects"]["Assign"]["factor"])(None, states=states) == factor
 
 
 def test_should_take_no_choice_of_objects_from_a_bucket_that_the_map_lists(own_bucket: Checks) -> None:
-    for execution_input in ({"years": [2024]}, {"stations": ["1"]}, {"years": None}, {"stations": 1, "years": []}):
+    for execution_input in (
+        {"years": [2024]},
+        {"stations": ["1"]},
+        {"years": None},
+        {"stations": 1, "years": []},
+        {"retry_of": "run-0"},
+    ):
         state, cause = own_bucket(execution_input)
         assert state == "UnsupportedInput"
         assert "allowed with this source: unit, max_objects" in str(cause)

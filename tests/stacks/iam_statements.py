@@ -193,12 +193,20 @@ IN_BOTH: dict[Statement, str] = {
     **alarm_topic(),
 }
 
+READS_EARLIER_RUN = Statement(
+    "WorkflowIndexRole",
+    ("s3:GetObject",),
+    (f"{_RESULTS}/runs/*/rejected.csv", f"{_RESULTS}/runs/*/summary.json"),
+)
+"""What only a retry of an execution needs."""
+
 STATEMENTS: dict[str, dict[Statement, str]] = {
     "default": {
         **IN_BOTH,
         **_function("Index"),
         Statement("WorkflowIndexRole", ("s3:ListBucket",), (_NOAA,)): EXERCISED,
         Statement("WorkflowIndexRole", ("s3:PutObject",), (f"{_RESULTS}/runs/*/objects.csv",)): EXERCISED,
+        READS_EARLIER_RUN: EXERCISED,
         Statement("WorkflowAnalyzeRole", ("s3:GetObject",), (f"{_NOAA}/*",)): EXERCISED,
         Statement("WorkflowAnalyzeRole", ("s3:ListBucket",), (_NOAA,)): _GET_OBJECT,
         Statement(_MACHINE, _INVOKE, ("${WorkflowIndex.Arn}",)): EXERCISED,

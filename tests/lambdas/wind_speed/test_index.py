@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections import Counter
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.s3_server import Fault, S3Server
-from lambdas.wind_speed import index, s3
+from lambdas.wind_speed import index, reduce, s3
+from lambdas.wind_speed.earlier_run import UnknownRun
 
 
 @pytest.fixture
@@ -38,14 +40,50 @@ def run(
 ) -> list[str]:
     """The keys of the file that the handler wrote, in its order."""
     server.store.requests.clear()
-    result = index.handler(
-        {"years": years, "stations": stations, "max_objects": max_objects, "prefix": "runs/one/"}, None
-    )
+    event: index.Event = {
+        "years": years,
+        "stations": stations,
+        "max_objects": max_objects,
+        "unit": "mph",
+        "prefix": "runs/one/",
+        "retry_of": None,
+    }
+    result = index.handler(event, None)
+    keys = written(server)
+    assert result == {
+        "objects_indexed": len(keys),
+        "objects_listed": len(keys),
+        "unit": "mph",
+        "years": years,
+        "manifests": [],
+    }
+    return keys
+
+
+def written(server: S3Server) -> list[str]:
     text = server.store.buckets["results"]["runs/one/objects.csv"].decode()
     header, *rows = csv.reader(io.StringIO(text, newline=""))
     assert header == ["key"]
-    assert result == {"objects_listed": len(rows)}
     return [key for (key,) in rows]
+
+
+def retry(server: S3Server, name: str) -> index.Result:
+    event: index.Event = {
+        "years": None,
+        "stations": None,
+        "max_objects": None,
+        "unit": "knots",
+        "prefix": "runs/one/",
+        "retry_of": name,
+    }
+    return index.handler(event, None)
+
+
+def put_run(server: S3Server, name: str, rejected: list[tuple[str, str]], **summary: object) -> None:
+    """The files of an earlier execution, as the reducer writes them."""
+    counted = {"objects_listed": 9, "unit": "kmh", "years": [2023], "manifests": [f"runs/{name}/map/id/manifest.json"]}
+    server.store.put("results", f"runs/{name}/summary.json", json.dumps(counted | summary).encode())
+    server.store.put("results", f"runs/{name}/rejected.csv", reduce.rejected_csv(rejected))
 
 
 def test_should_list_every_object_of_every_year_once(filled: S3Server) -> None:
@@ -143,6 +181,60 @@ def test_should_not_hide_missing_permissions(filled: S3Server) -> None:
 
     with pytest.raises(ClientError, match="AccessDenied"):
         run(filled)
+
+
+def test_should_index_only_what_an_earlier_run_lost(filled: S3Server) -> None:
+    put_run(filled, "zero", [("2023/1.csv", "empty object"), ('2022/a,"b"\n\nc.csv', "failed: Lambda.Unknown")])
+    filled.store.requests.clear()
+
+    assert retry(filled, "zero") == {
+        "objects_indexed": 2,
+        "objects_listed": 9,
+        "unit": "kmh",
+        "years": [2023],
+        "manifests": ["runs/zero/map/id/manifest.json"],
+    }
+    assert sorted(written(filled)) == ['2022/a,"b"\n\nc.csv', "2023/1.csv"]
+    assert not [request for request in filled.store.requests if "/source" in request]
+
+
+def test_should_index_nothing_of_a_whole_run(filled: S3Server) -> None:
+    put_run(filled, "zero", [])
+
+    assert retry(filled, "zero")["objects_indexed"] == 0
+    assert written(filled) == []
+
+
+def test_should_spread_a_retry_over_the_years_too(filled: S3Server) -> None:
+    put_run(filled, "zero", [(f"{year}/{number}.csv", "x") for year in (2022, 2023) for number in range(50)])
+
+    retry(filled, "zero")
+
+    assert Counter(key[:4] for key in written(filled)[:50]) == {"2022": 25, "2023": 25}
+
+
+@pytest.mark.parametrize("fault", [None, Fault(403, "AccessDenied")])
+@pytest.mark.parametrize("file", ["summary.json", "rejected.csv"])
+def test_should_say_that_there_is_no_such_run(filled: S3Server, file: str, fault: Fault | None) -> None:
+    """S3 calls what isn't there forbidden, to whom may not list the bucket."""
+    put_run(filled, "zero", [])
+    del filled.store.buckets["results"][f"runs/zero/{file}"]
+    if fault is not None:
+        filled.store.faults[f"runs/zero/{file}"] = fault
+
+    with pytest.raises(
+        UnknownRun, match=r"retry_of is 'zero', and s3://results/runs/zero/ has no .* is to be redriven"
+    ):
+        retry(filled, "zero")
+    assert "runs/one/objects.csv" not in filled.store.buckets["results"]
+
+
+def test_should_not_take_another_error_for_a_missing_run(filled: S3Server) -> None:
+    put_run(filled, "zero", [])
+    filled.store.faults["runs/zero/summary.json"] = Fault(400, "InvalidRequest")
+
+    with pytest.raises(ClientError, match="InvalidRequest"):
+        retry(filled, "zero")
 
 
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=12), st.integers(1, 100), st.data())

@@ -22,6 +22,8 @@ REAL = Path(__file__).parents[4] / "shared" / "gsod"
 FACTORS = {"knots": 1, "mph": 1852 / 1609.344, "kmh": 1.852, "mps": 1852 / 3600}
 EVENT: reduce.Event = {
     "manifest": {"bucket": "results", "key": "runs/one/map/id/manifest.json"},
+    "manifests": [],
+    "retry_of": None,
     "objects_listed": 4,
     "unit": "knots",
     "factor": 1,
@@ -140,6 +142,8 @@ def test_should_sum_up_and_say_where_the_files_are(server: S3Server) -> None:
         "unit": "knots",
         "years": [2023, 2024],
         "execution_arn": EVENT["execution_arn"],
+        "retry_of": None,
+        "manifests": ["runs/one/map/id/manifest.json"],
         "sample": True,
     }
     assert summary.items() <= result.items()
@@ -163,6 +167,32 @@ def test_should_sum_up_and_say_where_the_files_are(server: S3Server) -> None:
         "map.html": "text/html; charset=utf-8",
     }
     assert "JAN MAYEN, NO" in text(server, "map.html")
+
+
+def test_should_complete_an_earlier_run_as_if_it_were_one(server: S3Server) -> None:
+    """What that one rejected, or lost with a child, is in this one's results; what it analysed is read once more."""
+    mended = {"analysed": 1, "stations": SECOND["stations"], "rejected": [["2022/1.csv", "empty object"]]}
+    put(server, SUCCEEDED=[lines(FIRST | {"rejected": []}, mended)])
+    run()
+    whole = {name: text(server, name) for name in ("stations.csv", "stations.geojson", "rejected.csv")}
+    put(server, SUCCEEDED=[lines(FIRST)], FAILED=[json.dumps([child("FAILED", "2022/1.csv")]).encode()])
+    run()
+    for name in [*server.store.buckets["results"]]:
+        server.store.put("results", name.replace("runs/one", "runs/zero"), server.store.buckets["results"][name])
+    earlier = text(server, "summary.json")
+    manifest = server.store.buckets["results"]["runs/zero/map/id/manifest.json"].replace(b"runs/one", b"runs/zero")
+    server.store.put("results", "runs/zero/map/id/manifest.json", manifest)
+
+    put(server, SUCCEEDED=[lines(mended)])
+    result = run(manifests=["runs/zero/map/id/manifest.json"], retry_of="zero")
+
+    assert {name: text(server, name) for name in whole} == whole
+    assert (json.loads(earlier)["objects_rejected"], json.loads(earlier)["objects_failed"]) == (1, 1)
+    assert (result["objects_listed"], result["objects_analysed"], result["objects_rejected"]) == (4, 3, 1)
+    assert (result["retry_of"], result["manifests"]) == (
+        "zero",
+        ["runs/zero/map/id/manifest.json", "runs/one/map/id/manifest.json"],
+    )
 
 
 def test_should_write_whole_numbers_as_such(server: S3Server) -> None:
