@@ -6,9 +6,7 @@ MiniStack that DescribeMapRun, ListMapRuns and ListExecutions show while the run
 """
 
 import json
-import threading
-from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from ministack.core import responses
@@ -24,24 +22,27 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.tolerated_fail
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 from constructs_lib.local.emulator.definitions.definition import Template, evaluate_field
-from constructs_lib.local.emulator.execution import Execution, in_context, run_program, running
+from constructs_lib.local.emulator.language import positions
 from constructs_lib.local.emulator.language.jsonata import evaluate_number
-from constructs_lib.local.emulator.machines import execution_arn
-from constructs_lib.local.emulator.map_runs import failure_threshold, item_batcher, item_reader, result_writer
+from constructs_lib.local.emulator.map_runs import (
+    children,
+    failure_threshold,
+    item_batcher,
+    item_reader,
+    result_writer,
+)
+from constructs_lib.local.emulator.map_runs.children import COUNTS, Children
 from constructs_lib.local.emulator.map_runs.failure_threshold import FailureThreshold
 from constructs_lib.local.emulator.map_runs.item import Item, ItemReaderError
 from constructs_lib.local.emulator.map_runs.item_batcher import Batch
 from constructs_lib.local.emulator.patches import replace, require
-from constructs_lib.local.emulator.payload import as_json
 from constructs_lib.local.emulator.tasks.role_sessions import AccessDeniedError
 
-_COUNTS = (
-    "pending", "running", "succeeded", "failed", "timedOut", "aborted", "total", "resultsWritten",
-    "failuresNotRedrivable", "pendingRedrive",
-)  # fmt: skip
-_OUTCOMES = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timedOut", "ABORTED": "aborted"}
-# How long a parent that was stopped or timed out may go unnoticed.
-_POLL_SECONDS = 0.2
+if TYPE_CHECKING:
+    from constructs_lib.local.emulator.execution import Execution
+
+# https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html#redrive-eligibility-map-run
+MAX_REDRIVES = 1_000
 
 
 class MapRunError(Exception):
@@ -54,48 +55,44 @@ class MapRunError(Exception):
 
 
 class MapRun:
-    """One Map Run.
+    """One Map Run, or one redrive of it.
 
     Args:
         env: moto's environment of the Map state.
         evaluated: what moto evaluated of the state (`DistributedIterationComponentEvalInput`).
         program: the child machine.
         thread_limit: children that run at the same time, at most, whatever MaxConcurrency says.
+        earlier: what is redriven; None: it is a new run.
 
     """
 
-    def __init__(self, env: Any, evaluated: Any, program: Any, thread_limit: int) -> None:
+    def __init__(
+        self, env: Any, evaluated: Any, program: Any, thread_limit: int, earlier: "MapRun | None" = None
+    ) -> None:
         self._env = env
         self._evaluated = evaluated
-        self._program = program
-        self._thread_limit = thread_limit
         self._execution: Execution = env.aws_execution_details
         self._spec = self._execution.map_spec(evaluated.state_name)
-        self.arn: str = evaluated.map_run_record.map_run_arn
-        self._child_machine: str = evaluated.map_run_record.map_state_machine_arn
-        self._threshold = FailureThreshold(
-            count=int(evaluated.tolerated_failure_count) if self._spec.tolerates_count else None,
-            percentage=float(evaluated.tolerated_failure_percentage) if self._spec.tolerates_percentage else None,
-        )
-        self._changed = threading.Condition()
-        self._over = False
-        self._working = 0
-        self._waiting: deque[tuple[int, Batch]] = deque()
-        self._children: list[dict[str, Any] | None] = []
-        self._under_way: dict[int, Batch] = {}
-        self._record = {
-            "mapRunArn": self.arn,
-            "executionArn": env.states.context_object.context_object_data["Execution"]["Id"],
-            "status": "RUNNING",
-            "startDate": responses.now_iso(),
-            "maxConcurrency": evaluated.map_run_record.max_concurrency or 0,
-            "toleratedFailurePercentage": self._threshold.percentage or 0.0,
-            "toleratedFailureCount": self._threshold.count or 0,
-            "itemCounts": dict.fromkeys(_COUNTS, 0),
-            "executionCounts": dict.fromkeys(_COUNTS, 0),
-            "redriveCount": 0,
-            "_stateMachineArn": self._child_machine,
-        }
+        if earlier is None:
+            self._threshold = FailureThreshold(
+                count=int(evaluated.tolerated_failure_count) if self._spec.tolerates_count else None,
+                percentage=float(evaluated.tolerated_failure_percentage) if self._spec.tolerates_percentage else None,
+            )
+            self._record = self._new_record()
+        else:
+            # It may not have noticed yet that its parent has ended.
+            earlier.abort()
+            # What UpdateMapRun changed stays so.
+            self._threshold = earlier._threshold
+            self._record = earlier._redriven_record()
+        self.arn: str = self._record["mapRunArn"]
+        self._earlier = earlier
+        self._children = Children(env, program, self._spec.execution_type, self._record, self._exceeded, thread_limit)
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether it has; a redrive of the state then makes a new one."""
+        return bool(self._record["status"] == "SUCCEEDED")
 
     def run(self) -> Any:
         """Run it to its end; the value is the Map state's result.
@@ -104,8 +101,12 @@ class MapRun:
             FailureEventException: moto's; the state fails, Retry and Catch see the error.
 
         """
-        self._in_context(stepfunctions._map_runs.__setitem__, self.arn, self._record)
-        self._add_event(HistoryEventType.MapRunStarted, {"mapRunStartedEventDetails": {"mapRunArn": self.arn}})
+        self._execution.session.context.copy().run(stepfunctions._map_runs.__setitem__, self.arn, self._record)
+        if self._earlier is None:
+            self._add_event(HistoryEventType.MapRunStarted, {"mapRunStartedEventDetails": {"mapRunArn": self.arn}})
+        else:
+            details = {"mapRunArn": self.arn, "redriveCount": self._record["redriveCount"]}
+            self._add_event(HistoryEventType.MapRunRedriven, {"mapRunRedrivenEventDetails": details})
         self._execution.map_runs.append(self)
         try:
             result = self._run()
@@ -128,35 +129,34 @@ class MapRun:
 
         Children that run already go on, also where they are more than the new concurrency.
         """
-        with self._changed:
+        with self._children.changed:
             self._record.update(changes)
             self._threshold = FailureThreshold(
                 count=changes.get("toleratedFailureCount", self._threshold.count),
                 percentage=changes.get("toleratedFailurePercentage", self._threshold.percentage),
             )
-            self._over = self._over or self._exceeded()
-            self._changed.notify_all()
-            self._start_workers()
+            self._children.look()
 
     def abort(self) -> None:
-        """Stop the children and close the record as ABORTED."""
-        self._stop_children()
+        """Stop the children and close the record as ABORTED, unless it has ended."""
+        self._children.stop()
         self._close("ABORTED")
 
     def _run(self) -> Any:
-        session = self._execution.session
+        if self._record["redriveCount"] > MAX_REDRIVES:
+            # The name is documented, the sentence isn't.
+            raise MapRunError("States.Runtime", f"The Map Run was redriven more than {MAX_REDRIVES:,} times.")
         try:
-            session.check("states:StartExecution", session.state_machine_arn)
+            if self._earlier is None or self._earlier._children.batches is None:
+                self._children.add(self._batch(self._select(self._read())))
+            else:
+                self._children.take_up(self._earlier._children)
         except AccessDeniedError as error:
-            # The name is inferred: the one that a startExecution task has for it.
-            raise MapRunError("StepFunctions.AccessDeniedException", str(error)) from error
-        items = self._select(self._read())
-        batches = self._batch(items)
-        self._children = [None] * len(batches)
-        for counts, total in (("itemCounts", len(items)), ("executionCounts", len(batches))):
-            self._counts(counts).update(total=total, pending=total)
-        self._waiting.extend(enumerate(batches))
-        self._run_children()
+            # The name is recorded: https://github.com/radkawar/stackd/blob/main/testdata/aws/stepfunctions/redrive_map.json
+            raise MapRunError("States.Runtime", str(error)) from error
+        finally:
+            self._earlier = None
+        self._children.run()
         if not self._env.is_running():
             self.abort()
             return []
@@ -228,105 +228,11 @@ class MapRun:
             )
         return int(value) or None
 
-    # -- children ------------------------------------------------------------------------------------------------------
-
-    def _run_children(self) -> None:
-        """Run what waits, and return when nothing runs any more, the threshold is exceeded or the parent ended."""
-        with self._changed:
-            self._start_workers()
-            while self._env.is_running() and not self._over and self._working:
-                self._changed.wait(_POLL_SECONDS)
-        if self._over or not self._env.is_running():
-            self._stop_children()
-
-    def _width(self) -> int:
-        """How many children may run at the same time, now."""
-        return min(self._record["maxConcurrency"] or self._thread_limit, self._thread_limit)
-
-    def _start_workers(self) -> None:
-        """As many threads as may run and have something to do; called with the lock."""
-        for _ in range(min(self._width() - self._working, len(self._waiting))):
-            self._working += 1
-            in_context(self._execution.session, self._work)
-
-    def _work(self) -> None:
-        """A thread of the run: one child after the other, until none waits."""
-        while (started := self._start_child()) is not None:
-            self._run_child(*started)
-
-    def _start_child(self) -> tuple[int, dict[str, Any], Batch] | None:
-        """The next child, recorded as RUNNING; None when this thread isn't needed any more."""
-        with self._changed:
-            if self._over or not self._waiting or self._working > self._width():
-                self._working -= 1
-                self._changed.notify_all()
-                return None
-            index, batch = self._waiting.popleft()
-            child = self._children[index] = self._child_record(as_json(batch.input), "RUNNING")
-            stepfunctions._executions[child["executionArn"]] = child
-            self._under_way[index] = batch
-            self._move("pending", "running", batch.items)
-            return index, child, batch
-
-    def _run_child(self, index: int, child: dict[str, Any], batch: Batch) -> None:
-        try:
-            env = self._execution.environment(child, self._child_machine, batch.input)
-            run_program(env, child, self._program)
-        except Exception as error:  # noqa: BLE001 - a child that can't run has failed, and the others go on
-            child.update(error="States.Runtime", cause=repr(error), stopDate=responses.now_iso(), status="FAILED")
-        with self._changed:
-            if self._over:
-                return
-            self._move("running", _OUTCOMES.get(child["status"], "aborted"), batch.items)
-            del self._under_way[index]
-            if child["status"] == "SUCCEEDED" and self._spec.execution_type == "EXPRESS":
-                # An Express child has no history on AWS; thousands of them would fill the memory.
-                child["events"] = []
-            self._over = self._exceeded()
-
-    def _stop_children(self) -> None:
-        """Abort the children that run; the waiting ones stay PENDING. Their threads end on their own.
-
-        A child that can't be interrupted goes on writing to its record, so that the run's is from now on a copy.
-        """
-        with self._changed:
-            self._over = True
-            for index, batch in self._under_way.items():
-                child = {**(self._children[index] or {}), "stopDate": responses.now_iso(), "status": "ABORTED"}
-                child |= {"output": None, "events": list(child["events"])}
-                self._children[index] = child
-                self._in_context(stepfunctions._executions.__setitem__, child["executionArn"], child)
-                self._move("running", "aborted", batch.items)
-                if env := running.find(child["executionArn"]):
-                    env.set_stop(stop_date=None, cause=None, error=None)
-            self._under_way.clear()
-            self._changed.notify_all()
-
-    def _child_record(self, input_text: str, status: str) -> dict[str, Any]:
-        name = responses.new_uuid()
-        return {
-            "executionArn": execution_arn(self._child_machine, self._spec.execution_type, name),
-            "stateMachineArn": self._child_machine,
-            "name": name,
-            "status": status,
-            "startDate": responses.now_iso() if status == "RUNNING" else None,
-            "stopDate": None,
-            "input": input_text,
-            "inputDetails": {"included": True},
-            "output": None,
-            "outputDetails": {"included": True},
-            "mapRunArn": self.arn,
-            "redriveCount": 0,
-            "events": [],
-            "mockAttempts": {},
-        }
-
     # -- result --------------------------------------------------------------------------------------------------------
 
     def _write(self) -> Any:
         """The state's result; with a writer's `Resource`, the files in S3 first."""
-        children = [child for child in self._children if child is not None]
-        children += [self._child_record(as_json(batch.input), "PENDING") for _, batch in self._waiting]
+        children = list(self._children.records())
         writer = self._spec.fields.get("ResultWriter")
         if writer is None:
             return [json.loads(child["output"]) for child in children if child["status"] == "SUCCEEDED"]
@@ -351,15 +257,36 @@ class MapRun:
 
     # -- the run's record ----------------------------------------------------------------------------------------------
 
+    def _new_record(self) -> dict[str, Any]:
+        started = self._evaluated.map_run_record
+        return {
+            "mapRunArn": started.map_run_arn,
+            "executionArn": self._env.states.context_object.context_object_data["Execution"]["Id"],
+            "status": "RUNNING",
+            "startDate": responses.now_iso(),
+            "maxConcurrency": started.max_concurrency or 0,
+            "toleratedFailurePercentage": self._threshold.percentage or 0.0,
+            "toleratedFailureCount": self._threshold.count or 0,
+            "itemCounts": dict.fromkeys(COUNTS, 0),
+            "executionCounts": dict.fromkeys(COUNTS, 0),
+            "redriveCount": 0,
+            "_stateMachineArn": started.map_state_machine_arn,
+        }
+
+    def _redriven_record(self) -> dict[str, Any]:
+        """What a redrive begins with; this run may still write to its own."""
+        copied = {name: value for name, value in self._record.items() if name != "stopDate"}
+        return copied | {
+            "status": "RUNNING",
+            "itemCounts": dict(self._counts("itemCounts")),
+            "executionCounts": dict(self._counts("executionCounts")),
+            "redriveCount": self._record["redriveCount"] + 1,
+            "redriveDate": responses.now_iso(),
+        }
+
     def _counts(self, name: str) -> dict[str, int]:
         counts: dict[str, int] = self._record[name]
         return counts
-
-    def _move(self, source: str, target: str, items: int) -> None:
-        for name, number in (("itemCounts", items), ("executionCounts", 1)):
-            counts = self._counts(name)
-            counts[source] -= number
-            counts[target] += number
 
     def _exceeded(self) -> bool:
         counts = self._counts("itemCounts")
@@ -394,9 +321,6 @@ class MapRun:
             context=self._env.event_history_context, event_type=kind, event_details=details
         )
 
-    def _in_context(self, function: Any, *arguments: Any) -> None:
-        self._execution.session.context.copy().run(function, *arguments)
-
 
 def _counting(original: Any) -> Any:
     def visit(self: Any, context: Any) -> Any:
@@ -414,14 +338,17 @@ def _evaluate_percentage(self: Any, env: Any) -> float:
 
 def install(thread_limit: int) -> None:
     """Run DISTRIBUTED maps here."""
+    children.install()
     component = distributed_iteration_component.DistributedIterationComponent
-    require(stepfunctions, "_map_runs", "_executions")
+    require(stepfunctions, "_map_runs")
     require(component, "_get_iteration_program")
 
     def evaluate(self: Any, env: Any) -> None:
         evaluated = env.stack.pop()
-        result = MapRun(env, evaluated, self._get_iteration_program(), thread_limit).run()
-        env.stack.append(result)
+        attempt = positions.attempt_of(env)
+        run = MapRun(env, evaluated, self._get_iteration_program(), thread_limit, attempt.map_run)
+        attempt.map_run = run
+        env.stack.append(run.run())
 
     replace(component, "_eval_body", evaluate)
     count = "visitTolerated_failure_count_string_jsonata"

@@ -38,16 +38,22 @@ def transform(children: Iterable[Mapping[str, Any]], transformation: str) -> lis
 def record(child: Mapping[str, Any]) -> dict[str, Any]:
     """One child execution as the result files describe it."""
     described: dict[str, Any] = {
-        "ExecutionArn": child["executionArn"],
         "Input": child["input"],
         "InputDetails": {"Included": True},
-        "Name": child["name"],
-        "RedriveCount": 0,
-        "RedriveStatus": "NOT_REDRIVABLE",
-        "StateMachineArn": child["stateMachineArn"],
         "Status": child["status"],
     }
+    if child["status"] == "PENDING":
+        return described
+    described |= {
+        "ExecutionArn": child["executionArn"],
+        "Name": child["name"],
+        "RedriveCount": child["redriveCount"],
+        "RedriveStatus": "REDRIVABLE_BY_MAP_RUN",
+        "StateMachineArn": child["stateMachineArn"],
+    }
     if child["status"] == "SUCCEEDED":
+        reason = "Execution is SUCCEEDED and cannot be redriven"
+        described |= {"RedriveStatus": "NOT_REDRIVABLE", "RedriveStatusReason": reason}
         described |= {"Output": child["output"], "OutputDetails": {"Included": True}}
     for field, name in (("error", "Error"), ("cause", "Cause"), ("startDate", "StartDate"), ("stopDate", "StopDate")):
         if child.get(field) is not None:

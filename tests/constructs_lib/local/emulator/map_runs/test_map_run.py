@@ -396,7 +396,7 @@ STATEMENTS: dict[str, dict[str, Any]] = {
     [
         (None, "getObject", None),
         (None, "listObjectsV2", None),
-        ("start", "getObject", "StepFunctions.AccessDeniedException"),
+        ("start", "getObject", "States.Runtime"),
         ("read", "getObject", "States.ItemReaderFailed"),
         ("list", "listObjectsV2", "States.ItemReaderFailed"),
         ("write", "getObject", "States.ResultWriterFailed"),

@@ -29,6 +29,7 @@ def child(name: str, status: str, output: Any = None) -> dict[str, Any]:
         "output": None,
         "startDate": "2026-01-01T00:00:00.000Z",
         "stopDate": "2026-01-01T00:00:01.000Z",
+        "redriveCount": 2,
     }
     if status == "SUCCEEDED":
         record["output"] = json.dumps(output)
@@ -82,12 +83,22 @@ def test_should_put_failed_timed_out_and_aborted_children_into_one_file_in_full(
     assert {row["Input"] for row in rows} == {'{"Items":[1]}'}
 
 
-def test_should_write_pending_children_without_dates() -> None:
-    (row,) = json.loads(written()["PENDING_0.json"])
+def test_should_write_of_pending_children_the_input_only() -> None:
+    assert json.loads(written()["PENDING_0.json"]) == [
+        {"Input": '{"Items":[1]}', "InputDetails": {"Included": True}, "Status": "PENDING"}
+    ]
 
-    assert (row["Name"], row["Status"]) == ("f", "PENDING")
-    assert "StartDate" not in row
-    assert "Output" not in row
+
+def test_should_say_what_can_be_redriven() -> None:
+    files = written()
+
+    (failed, *_), (succeeded, _) = (json.loads(files[f"{name}_0.json"]) for name in ("FAILED", "SUCCEEDED"))
+    assert (failed["RedriveCount"], failed["RedriveStatus"]) == (2, "REDRIVABLE_BY_MAP_RUN")
+    assert "RedriveStatusReason" not in failed
+    assert (succeeded["RedriveStatus"], succeeded["RedriveStatusReason"]) == (
+        "NOT_REDRIVABLE",
+        "Execution is SUCCEEDED and cannot be redriven",
+    )
 
 
 def test_should_write_whole_records_without_a_transformation() -> None:
