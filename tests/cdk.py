@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
+import app
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -20,9 +22,24 @@ if TYPE_CHECKING:
 JsonObject = dict[str, Any]
 
 
-def make_app(context: Mapping[str, object] | None = None) -> App:
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def make_app(context: Mapping[str, object] | None = None, *, outdir: Path | None = None) -> App:
     """An app without CDK's template validation, which takes a second; one test of the whole app has it."""
-    return App(builtin_cloud_formation_validation=False, context=context)
+    out = None if outdir is None else str(outdir)
+    return App(builtin_cloud_formation_validation=False, context=context, outdir=out)
+
+
+def synthesize_app(folder: Path, context: Mapping[str, object]) -> Path:
+    """The whole app with cdk.json's context, synthesized in this process: a `cdk.out` in `folder` to deploy.
+
+    The demos' tests synthesize it as the CDK CLI does, in a process of its own.
+    """
+    usual: JsonObject = json.loads((ROOT / "cdk.json").read_text())["context"]
+    root = make_app({"aws:cdk:enable-path-metadata": True, **usual, **context}, outdir=folder / "cdk.out")
+    app.build(root)
+    return Path(root.synth().directory)
 
 
 def process_environment(out: Path) -> dict[str, str]:

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo.synthesis import ROOT, synthesize
+from demo.synthesis import ROOT
 from demo.wind_speed.run import NOAA_ACCOUNT, STACK, put_objects
 from demo.wind_speed.sources import NOAA_BUCKET, Source
+from tests.cdk import synthesize_app
+from tests.end_to_end.cross_account_app import CrossAccountApp, deploy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from constructs_lib.local import ExecutionResult, LocalCloud
-    from tests.end_to_end.cross_account_app import CrossAccountApp
 
 BATCH_SIZE = 5
 
@@ -73,8 +74,7 @@ class WindSpeedApp:
 @pytest.fixture(scope="session")
 def wind_speed(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> WindSpeedApp:
     """The app with NOAA's bucket as its source, which is still empty."""
-    folder = tmp_path_factory.mktemp("wind_speed")
-    assembly = synthesize(folder, cdk_cli, {"batch_size": BATCH_SIZE})
+    assembly = synthesize_app(tmp_path_factory.mktemp("wind_speed"), {"batch_size": BATCH_SIZE})
     outputs = cloud.deploy(assembly, stacks=[STACK], cdk=cdk_cli)[STACK]
     put_objects(cloud.client("s3", account=NOAA_ACCOUNT), Source("nothing yet", []), lambda: None)
     return WindSpeedApp(cloud, assembly, outputs)
@@ -83,9 +83,6 @@ def wind_speed(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def two_accounts(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> CrossAccountApp:
     """The cross-account app, in accounts of its own."""
-    # Here: the other tests need no jsii in this process.
-    from tests.end_to_end.cross_account_app import deploy
-
     return deploy(
         cloud, cdk_cli, tmp_path_factory.mktemp("cross_account"), source="333333333333", target="444444444444"
     )

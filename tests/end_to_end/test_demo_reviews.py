@@ -7,18 +7,20 @@ import json
 import re
 import signal
 from contextlib import nullcontext, redirect_stderr, redirect_stdout
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from rich.console import Console
 
 from demo.__main__ import main
-from demo.reviews import incident
-from demo.reviews.app import deployed
+from demo.reviews import incident, run
+from demo.reviews.app import ReviewsApp, deployed
 from demo.reviews.review import MADE_UP_REPLIES
 from tests.end_to_end.demo_process import SECONDS, assert_nothing_left, start
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 pytestmark = pytest.mark.local
@@ -32,22 +34,46 @@ VERDICTS = [
 ]
 
 
+class Demo(NamedTuple):
+    """The demo in this process, on one deployment for all that is run of it."""
+
+    app: ReviewsApp
+    replies: Path
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """The exit code, stdout, stderr."""
+        with (
+            pytest.MonkeyPatch.context() as monkeypatch,
+            redirect_stdout(io.StringIO()) as out,
+            redirect_stderr(io.StringIO()) as err,
+        ):
+            for module in (incident, run):
+                monkeypatch.setattr(module, "deployed", self._deployed)
+            code = main(["reviews", *arguments])
+        return code, out.getvalue(), err.getvalue()
+
+    def _deployed(self, *_: object, replies: Path, **__: object) -> AbstractContextManager[ReviewsApp]:
+        self.replies.write_bytes(replies.read_bytes())
+        return nullcontext(self.app)
+
+
 @pytest.fixture(scope="module")
-def incidents(cdk_cli: Path) -> dict[str, str]:
-    """What the incidents of the made-up replies print, both of them in one deployment."""
-    told = {}
+def demo(cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    replies = tmp_path_factory.mktemp("demo") / "replies.json"
+    replies.write_bytes(MADE_UP_REPLIES.read_bytes())
     console = Console(file=io.StringIO())
-    with (
-        deployed(console, replies=MADE_UP_REPLIES, cdk=cdk_cli, sync_poll_seconds=incident.SYNC_POLL_SECONDS) as app,
-        pytest.MonkeyPatch.context() as monkeypatch,
-    ):
-        monkeypatch.setattr(incident, "deployed", lambda *_, **__: nullcontext(app))
-        # In this order: `describe` counts the executions that there were.
-        for name in ("describe", "start"):
-            with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-                status = main(["reviews", "--break", name])
-            assert (status, err.getvalue()) == (0, "")
-            told[name] = out.getvalue()
+    with deployed(console, replies=replies, cdk=cdk_cli, sync_poll_seconds=incident.SYNC_POLL_SECONDS) as app:
+        yield Demo(app, replies)
+
+
+@pytest.fixture(scope="module")
+def incidents(demo: Demo) -> dict[str, str]:
+    """What each incident prints."""
+    told = {}
+    # `describe` is first: it counts the executions that there were.
+    for name in ("describe", "start", "stop"):
+        code, told[name], err = demo.run("--break", name)
+        assert (code, err) == (0, "")
     return told
 
 
@@ -72,7 +98,8 @@ def test_should_judge_five_reviews_and_say_who_trusts_whom(tmp_path: Path) -> No
     assert_nothing_left(tmp_path)
 
 
-def test_should_end_each_review_that_is_wrong_in_a_named_state(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("incidents")  # before it: `describe` counts the executions
+def test_should_end_each_review_that_is_wrong_in_a_named_state(demo: Demo, tmp_path: Path) -> None:
     reviews = [
         {"ProductId": "p", "ReviewId": "no-text"},
         {"ProductId": "p", "ReviewId": "long", "ReviewText": "x" * 200_000},
@@ -88,9 +115,8 @@ def test_should_end_each_review_that_is_wrong_in_a_named_state(tmp_path: Path) -
     (tmp_path / "reviews.jsonl").write_text("\n".join(map(json.dumps, reviews)))
     (tmp_path / "replies.json").write_text(json.dumps({"replies": replies}))
     files = ("--input", str(tmp_path / "reviews.jsonl"), "--replies", str(tmp_path / "replies.json"))
-    demo = start(tmp_path, "reviews", *files)
-    out, err = demo.communicate(timeout=SECONDS)
-    assert demo.returncode == 1
+    code, out, err = demo.run(*files)
+    assert code == 1
     assert [line.split(": ")[:3] for line in err.splitlines()] == [
         ["error", "no-text", "InvalidReview"],
         ["error", "long", "InvalidReview"],
@@ -101,7 +127,6 @@ def test_should_end_each_review_that_is_wrong_in_a_named_state(tmp_path: Path) -
     assert "[red]prose" in out
     assert "\x1b" not in out + err
     assert re.search(r"^“日本語 kanji-7”\s+fake\s+1\s+HIDE", out, re.MULTILINE)
-    assert_nothing_left(tmp_path)
 
 
 def test_should_show_a_parent_that_waits_for_a_child_that_is_over_and_goes_on_by_itself(
@@ -122,14 +147,10 @@ def test_should_show_a_parent_that_fails_at_once(incidents: dict[str, str]) -> N
     assert "the parent SUCCEEDED" in after
 
 
-def test_should_show_a_child_that_is_left_behind(tmp_path: Path) -> None:
-    demo = start(tmp_path, "reviews", "--break", "stop")
-    out, err = demo.communicate(timeout=SECONDS)
-    assert (demo.returncode, err) == (0, "")
-    before, by_hand, again = re.split(r"Give it back|\n\n +second", out.partition("its child\n")[2])
+def test_should_show_a_child_that_is_left_behind(incidents: dict[str, str]) -> None:
+    before, by_hand, again = re.split(r"Give it back|\n\n +second", incidents["stop"].partition("its child\n")[2])
     assert statuses(before).count(("ABORTED", "RUNNING")) == 4
     assert statuses(by_hand)[-1] == statuses(again)[-1] == ("ABORTED", "ABORTED")
-    assert_nothing_left(tmp_path)
 
 
 def test_should_leave_nothing_behind_when_stopped_in_an_incident(tmp_path: Path) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo.synthesis import ROOT
 from demo.wind_speed.run import STACK
 from demo.wind_speed.sample import sample_objects
-from tests.cdk import process_environment
+from tests.cdk import synthesize_app
 from tests.end_to_end.permissions import assert_denied, name_of, no_retries, without
 from tests.stacks.iam_statements import EXERCISED, STATEMENTS, Statement
 
@@ -58,13 +54,12 @@ class OwnBucketApp:
 
 @pytest.fixture(scope="module")
 def app(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> OwnBucketApp:
-    assembly = tmp_path_factory.mktemp("own_bucket") / "cdk.out"
-    environment = process_environment(assembly) | {
-        "CDK_CONTEXT_JSON": json.dumps({"source": f"s3://{BUCKET}/{PREFIX}", "batch_size": 4}),
-        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-        "CDK_DEFAULT_REGION": "us-east-1",
-    }
-    subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        # What the CDK CLI finds and says.
+        monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", ACCOUNT)
+        monkeypatch.setenv("CDK_DEFAULT_REGION", "us-east-1")
+        context = {"source": f"s3://{BUCKET}/{PREFIX}", "batch_size": 4}
+        assembly = synthesize_app(tmp_path_factory.mktemp("own_bucket"), context)
     cloud.client("s3", account=ACCOUNT).create_bucket(Bucket=BUCKET)
     return OwnBucketApp(cloud, assembly, cloud.deploy(assembly, stacks=[STACK], cdk=cdk_cli)[STACK])
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo.synthesis import synthesize
+from tests.cdk import synthesize_app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.local
 
 @pytest.fixture(scope="module")
 def cloudwatch(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> CloudWatchClient:
-    cloud.deploy(synthesize(tmp_path_factory.mktemp("quotas"), cdk_cli, {}), stacks=["Quotas"], cdk=cdk_cli)
+    cloud.deploy(synthesize_app(tmp_path_factory.mktemp("quotas"), {}), stacks=["Quotas"], cdk=cdk_cli)
     client: CloudWatchClient = cloud.client("cloudwatch")
     return client
 

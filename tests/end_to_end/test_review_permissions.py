@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from constructs_lib.local import LocalCloud
-from demo.synthesis import synthesize
+from tests.cdk import synthesize_app
 from tests.end_to_end.permissions import name_of, no_retries, without
 from tests.stacks.iam_statements import EXERCISED, Statement
 from tests.stacks.review_statements import SOURCE, SOURCE_ACCOUNT, TARGET, TARGET_ACCOUNT
@@ -61,7 +61,7 @@ class ReviewsApp:
 def app(cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewsApp]:
     folder = tmp_path_factory.mktemp("reviews")
     accounts = json.dumps({"source": SOURCE_ACCOUNT, "target": TARGET_ACCOUNT})
-    assembly = synthesize(folder, cdk_cli, {"accounts": accounts})
+    assembly = synthesize_app(folder, {"accounts": accounts})
     replies = folder / "replies.json"
     replies.write_text(json.dumps(REPLIES))
     with LocalCloud.start(bedrock_replies=replies) as cloud:

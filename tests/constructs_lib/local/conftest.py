@@ -22,15 +22,18 @@ DOUBLE = "def handler(event, context):\n    return {'doubled': [2 * n for n in e
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A `cdk.out` of two accounts: a Distributed Map over a Lambda function, and a machine that fails or waits."""
+    # Here: most of these tests need no jsii in this process.
     import aws_cdk as cdk
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_stepfunctions as sfn
     from aws_cdk import aws_stepfunctions_tasks as tasks
 
+    from tests.cdk import make_app
+
     source = tmp_path_factory.mktemp("lambda")
     source.joinpath("index.py").write_text(DOUBLE)
     folder = tmp_path_factory.mktemp("app") / "cdk.out"
-    app = cdk.App(outdir=str(folder))
+    app = make_app(outdir=folder)
     first = cdk.Stack(app, "First")
     function = lambda_.Function(
         first,

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from constructs_lib.local import LocalCloud
 from constructs_lib.local.deploy import _cli_environment
-from demo.synthesis import synthesize
 from demo.wind_speed.run import STACK
+from tests.cdk import synthesize_app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.local
 
 
 def test_should_destroy_the_app_with_all_its_data(cdk_cli: Path, tmp_path: Path) -> None:
-    assembly = synthesize(tmp_path, cdk_cli, {"removal_policy": "destroy"})
+    assembly = synthesize_app(tmp_path, {"removal_policy": "destroy"})
     with LocalCloud.start() as cloud:
         bucket = cloud.deploy(assembly, stacks=[STACK], cdk=cdk_cli)[STACK]["ResultsBucketName"]
         s3 = cloud.client("s3")

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from aws_cdk import App, CfnOutput, Environment, Stack
+from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_stepfunctions as sfn
 from botocore.exceptions import ClientError
 
@@ -17,6 +17,7 @@ from constructs_lib.cross_account import ChildWorkflow, TargetRole, WorkflowIden
 from constructs_lib.local import LocalCloud
 from constructs_lib.reviews import ReviewClassifier, ReviewIntake
 from constructs_lib.testing import faults
+from tests.cdk import make_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ class Deployed(NamedTuple):
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory, cdk_cli: Path) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("reviews")
-    app = App(outdir=str(folder / "cdk.out"))
+    app = make_app(outdir=folder / "cdk.out")
     target = Stack(app, "Target", env=Environment(account=TARGET, region=REGION))
     classifier = ReviewClassifier(target, "Classifier")
     caller = WorkflowIdentity(account=SOURCE, state_machine_name="review-intake")
