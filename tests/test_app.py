@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.local
 def test_should_synthesize_without_an_account(tmp_path: Path) -> None:
     environment = process_environment(tmp_path) | {"CDK_VALIDATION": "true"}
     command = [sys.executable, "app.py"]

@@ -19,6 +19,8 @@ from tests.cdk import process_environment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.local
+
 ROOT = Path(__file__).resolve().parents[1]
 
 APP = """

@@ -32,7 +32,8 @@ class Project:
 
     def command(self, *arguments: str) -> list[str]:
         # Without the plugins that only the checkout's own tests need, which slow the start.
-        return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:cov", "-q", *arguments]
+        without = [word for name in ("cacheprovider", "cov", "hypothesispytest") for word in ("-p", f"no:{name}")]
+        return [sys.executable, "-m", "pytest", *without, "-q", *arguments]
 
     def pytest(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run pytest there."""
