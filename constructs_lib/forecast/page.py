@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from constructs_lib.forecast._widgets.body import Widget
-    from constructs_lib.forecast._widgets.views import View
+    from constructs_lib.forecast._widgets.view import View
     from constructs_lib.testing.alarm_history import AlarmHistory
     from constructs_lib.testing.metric_functions import Point
 

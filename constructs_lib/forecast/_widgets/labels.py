@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from constructs_lib.forecast._widgets.reported import RefusedError
+from constructs_lib.forecast._widgets.summaries import SUMMARIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,15 +21,12 @@ if TYPE_CHECKING:
 _DYNAMIC = re.compile(r"\$\{([^}]*)\}")
 _PROPERTY = re.compile(r"PROP\('([^']*)'\)")
 _VALUES: dict[str, Callable[[list[float]], float]] = {
-    "AVG": lambda points: sum(points) / len(points),
+    **SUMMARIES,
     "DATAPOINT_COUNT": len,
     "FIRST": lambda points: points[0],
     "FIRST_LAST_RANGE": lambda points: abs(points[-1] - points[0]),
     "LAST": lambda points: points[-1],
-    "MAX": max,
-    "MIN": min,
     "MIN_MAX_RANGE": lambda points: max(points) - min(points),
-    "SUM": sum,
 }
 _SUFFIXES = ("", "k", "M", "G", "T")
 

@@ -13,11 +13,12 @@ from constructs_lib.forecast._widgets.properties import brief
 from constructs_lib.forecast._widgets.reported import Asked, RefusedError, Reported
 from constructs_lib.forecast._widgets.rows import Line, Row
 from constructs_lib.forecast._widgets.search import SEARCH, find
+from constructs_lib.forecast._widgets.summaries import SUMMARIES
 from constructs_lib.testing.metric_functions import NOT_HERE, Kind, MetricMathError, Range, Series
 from constructs_lib.testing.metric_math import Expression, referred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from constructs_lib.forecast._widgets.properties import Properties
     from constructs_lib.testing.readings import Readings
@@ -26,12 +27,6 @@ _SORT = re.compile(
     r"\s*SORT\s*\((?P<what>.*),\s*(?P<by>AVG|MAX|MIN|SUM)\s*,\s*(?P<order>ASC|DESC)\s*(?:,\s*(?P<most>\d{1,6})\s*)?\)\s*",
     re.DOTALL,
 )
-_SORTED_BY: dict[str, Callable[[list[float]], float]] = {
-    "AVG": lambda points: sum(points) / len(points),
-    "MAX": max,
-    "MIN": min,
-    "SUM": sum,
-}
 _MOST_LINES = 500  # that a widget draws, says CloudWatch
 _MOST_DEPENDENT = 50
 
@@ -186,7 +181,7 @@ def _sorted(value: list[Series], found: list[Asked], sort: re.Match[str]) -> tup
 
     def key(place: int) -> tuple[bool, float]:
         real = [point for point in value[place] if point is not None]
-        amount = _SORTED_BY[sort["by"]](real) if real else 0.0
+        amount = SUMMARIES[sort["by"]](real) if real else 0.0
         return not real, -amount if sort["order"] == "DESC" else amount
 
     order = sorted(range(len(value)), key=key)[: int(sort["most"]) if sort["most"] else None]

@@ -245,6 +245,39 @@ def test_should_show_every_widget_in_chromium(browser: Browser, tmp_path: Path, 
     assert tab.evaluate("document.documentElement.scrollWidth") <= 1400
 
 
+@pytest.mark.browser
+def test_should_sort_alarms_as_the_widget_asks(browser: Browser, tmp_path: Path) -> None:
+    history = quotas(watched=False).history
+    alarms = history.simulation.alarms
+    orders = (None, "stateUpdatedTimestamp", "timestamp")
+    widgets = [
+        {"type": "alarm", "properties": {"alarms": [alarm.arn for alarm in alarms], "sortBy": by}} for by in orders
+    ]
+    tab = opened(
+        browser, tmp_path, render({"widgets": widgets, "periodOverride": "inherit"}, BURST, title="A", alarms=history)
+    )
+    minute = int(tab.get_by_role("slider").input_value())
+
+    def since(name: str) -> tuple[str, int]:
+        states = history.states(next(alarm for alarm in alarms if alarm.name == name))
+        state = states[minute]
+        return state, next((m + 1 for m in range(minute, -1, -1) if states[m] != state), 0)
+
+    given, by_state, newest = (
+        tab.evaluate(
+            f"[...document.querySelectorAll('#w{number} .tile')].sort((a, b) => a.style.order - b.style.order)"
+            ".map((tile) => tile.querySelector('b').textContent)"
+        )
+        for number in range(3)
+    )
+    place = {name: number for number, name in enumerate(given)}
+    rank = {"ALARM": 0, "INSUFFICIENT_DATA": 1, "OK": 2}
+    assert given == [alarm.name for alarm in alarms]
+    assert by_state == sorted(given, key=lambda name: (rank[since(name)[0]], -since(name)[1], place[name]))
+    assert newest == sorted(given, key=lambda name: (-since(name)[1], place[name]))
+    assert len({tuple(given), tuple(by_state)}) == 2
+
+
 def reading(tab: Tab, title: str) -> str:
     return tab.locator(".widget", has=tab.get_by_role("heading", name=title, exact=True)).locator(".value").inner_text()
 

@@ -585,3 +585,50 @@ def test_should_draw_both_axes_stacks_bands_gaps_and_odd_numbers_in_chromium(bro
     tab.set_viewport_size({"width": 700, "height": 900})
     tab.wait_for_timeout(100)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 700
+
+
+@pytest.mark.browser
+def test_should_draw_each_thing_where_its_value_is_in_chromium(browser: Browser, tmp_path: Path) -> None:
+    north = ["Shop", "Orders", "Shop", "north", {"yAxis": "right"}]
+    marks = {"horizontal": [{"value": 50, "label": "Much"}, {"value": 30, "label": "Some"}]}
+    page = render(
+        body(
+            metric(SOUTH, north, yAxis={"left": {"min": 5, "max": 100}}),
+            metric(SOUTH, view="gauge", yAxis={"left": {"min": 20, "max": 60}}, annotations=marks),
+            metric(SOUTH, view="table"),
+            metric(["Shop", "Lonely"]),
+            metric([*SOUTH[:-1], {"period": 120}]),
+        ),
+        SERIES | {"Shop Lonely Sum": [None, 5, None, 7]},
+        title="All",
+        minute=3,
+    )
+    file = tmp_path / "page.html"
+    file.write_text(page.html, "utf-8")
+    tab = browser.new_context(offline=True, viewport={"width": 1400, "height": 1000}).new_page()
+    tab.add_init_script(
+        "window.dots = new Set(); const arc = CanvasRenderingContext2D.prototype.arc;"
+        " CanvasRenderingContext2D.prototype.arc = function (x, ...rest) { dots.add(x); arc.call(this, x, ...rest); }"
+    )
+    tab.goto(file.as_uri())
+    plot = "document.querySelector('#w0 .widget').uplot"
+    assert tab.evaluate(f"[{plot}.scales.y.min, {plot}.scales.y.max]") == [5, 100]
+    assert tab.evaluate(f"[{plot}.series[1].scale, {plot}.series[2].scale, {plot}.scales.y2.max < 5]") == [
+        "y",
+        "y2",
+        True,
+    ]
+    # Only points without a neighbour are dots: two of them, on one graph.
+    assert tab.evaluate("dots.size") == 2
+    # 40 is half of the way from 20 to 60; 30 and 50 are a quarter from each end.
+    arcs = [arc.get_attribute("d") or "" for arc in tab.locator("#w1 .arc").all()]
+    assert arcs[0].endswith(" 100.00 28.00")
+    assert [arc.partition("A")[0] for arc in arcs[1:]] == ["M39.90 39.90", "M160.10 39.90"]
+    assert tab.locator("#w2 .chosen").all_inner_texts() == ["00:03"]
+    # The point of minute 2 is that of the two minutes from there.
+    over = tab.locator("#w4 .u-over")
+    box = over.bounding_box()
+    assert box is not None
+    over.hover(position={"x": box["width"] * 3.5 / 4, "y": box["height"] / 2})
+    assert tab.get_by_role("tooltip").inner_text().split("\n")[-1] == "70"
+    assert tab.locator("#alarms-on").text_content() == ""
