@@ -298,7 +298,8 @@ def test_should_run_a_distributed_map_in_jsonpath(cloud: Cloud) -> None:
 def test_should_read_the_pairs_of_a_json_object_in_jsonpath(cloud: Cloud, selects: bool) -> None:
     bucket = cloud.bucket()
     cloud.client("s3").put_object(Bucket=bucket, Key="pairs.json", Body=b'{"a": 1, "b": [2]}')
-    context = {name: f"$$.Map.Item.{name}" for name in ("Index", "Key", "Value", "Source")}
+    context = {f"{name}.$": f"$$.Map.Item.{name}" for name in ("Index", "Key", "Value", "Source")}
+    selector: dict[str, Any] = {"ItemSelector": context} if selects else {}
     state = map_state(
         {"Echo": {"Type": "Pass", "End": True}},
         ItemReader={
@@ -306,14 +307,16 @@ def test_should_read_the_pairs_of_a_json_object_in_jsonpath(cloud: Cloud, select
             "Parameters": {"Bucket": bucket, "Key": "pairs.json"},
             "ReaderConfig": {"InputType": "JSON"},
         },
-        **({"ItemSelector": {f"{name}.$": path for name, path in context.items()}} if selects else {}),
+        **selector,
     )
     ended = cloud.run({"Map": state}, {}, QueryLanguage="JSONPath")
 
     assert ended.status == "SUCCEEDED", ended.cause
-    pairs = [{"Key": "a", "Value": 1}, {"Key": "b", "Value": [2]}]
-    more = {"Source": f"S3://{bucket}/pairs.json"}
-    assert ended.output == [pair | ({"Index": index} | more if selects else {}) for index, pair in enumerate(pairs)]
+    pairs: list[dict[str, Any]] = [{"Key": "a", "Value": 1}, {"Key": "b", "Value": [2]}]
+    if selects:
+        for index, pair in enumerate(pairs):
+            pair.update(Index=index, Source=f"S3://{bucket}/pairs.json")
+    assert ended.output == pairs
 
 
 def test_should_fail_on_a_reader_whose_object_is_missing_or_not_what_it_says(cloud: Cloud) -> None:
