@@ -162,7 +162,7 @@ async def _serve(settings: Settings) -> NoReturn:
     from ministack import app
 
     from constructs_lib.local.emulator import control
-    from constructs_lib.local.emulator.services import lambda_worker
+    from constructs_lib.local.emulator.services import lambda_worker, s3_faults
     from constructs_lib.local.emulator.tasks import faults
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -181,7 +181,7 @@ async def _serve(settings: Settings) -> NoReturn:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    answer = control.in_front_of(app.app, faults.routes())
+    answer = control.in_front_of(s3_faults.in_front_of(app.app), {**faults.routes(), **s3_faults.routes()})
     # Hypercorn's own way to stop waits for clients to close their connections, which a client that waits for us won't.
     serving = asyncio.create_task(serve(answer, config, shutdown_trigger=asyncio.Event().wait))
     await asyncio.wait({serving, asyncio.create_task(stopped.wait())}, return_when=asyncio.FIRST_COMPLETED)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from constructs_lib.testing.alarm_simulation import AlarmSimulation
     from constructs_lib.testing.alarm_states import AlarmState
     from constructs_lib.testing.execution import CompletedExecution, RunningExecution
-    from constructs_lib.testing.faults import Fault
+    from constructs_lib.testing.faults import Fault, S3Fault
     from constructs_lib.testing.local_app import LocalApp
     from constructs_lib.testing.policy_simulation import Decision, PolicySimulation, PolicySimulator
     from constructs_lib.testing.readings import Readings
@@ -61,6 +61,7 @@ __all__ = [
     "PolicySimulator",
     "Readings",
     "RunningExecution",
+    "S3Fault",
     "Scenario",
     "ScenarioFileError",
     "ScenarioResult",
@@ -86,6 +87,7 @@ _HOMES = {
     "PolicySimulator": "policy_simulation",
     "Readings": "readings",
     "RunningExecution": "execution",
+    "S3Fault": "faults",
     "Scenario": "alarm_scenarios",
     "ScenarioFileError": "scenario_files",
     "ScenarioResult": "alarm_scenarios",

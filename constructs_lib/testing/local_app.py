@@ -262,6 +262,24 @@ class LocalApp:
             raise UsageError(f"times is {times!r}. Allowed: 1 or more, or None for every attempt.")
         return faults.add(self.cloud.endpoint, arn, state, error=error, cause=cause, times=times)
 
+    def fail_s3(
+        self, operation: str, bucket: str, key: str = "*", *, error: str = "SlowDown", times: int | None = 1
+    ) -> faults.S3Fault:
+        """Make the next `times` requests to a bucket fail, whoever makes them, until the end of the test.
+
+        ::
+
+            fault = local_app.fail_s3("GetObject", "Files", "2024/*", error="SlowDown", times=3)
+            assert local_app.run("Analysis").succeeded  # the SDK tried again
+            assert fault.thrown == 3
+
+        `operation` is GetObject, HeadObject, PutObject, DeleteObject or ListObjectsV2; `bucket` a resource as
+        `resource` takes it; `key` may have `*` for any characters, and doesn't matter to ListObjectsV2. `error` is
+        SlowDown, ServiceUnavailable, InternalError, RequestTimeout, AccessDenied or NoSuchKey. Objects stay as they
+        are. `times=None` makes every request fail. Raises `UsageError` for anything else.
+        """
+        return faults.add_s3(self.cloud.endpoint, operation, self.resource(bucket), key, error=error, times=times)
+
     def report(self) -> str:
         """Return what became of the executions that the test started, for a person: pytest shows it for a failed test.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -44,6 +45,14 @@ class OneMachine:
     def tasks(self, _: str) -> dict[str, str]:
         return task_states(DEFINITION)
 
+    cloud = SimpleNamespace(endpoint=None)
+
+    def find(self, name: str) -> tuple[None, str] | None:
+        return (None, "files") if name == "Files" else None
+
+    def names(self) -> list[str]:
+        return ["Files"]
+
 
 def test_should_find_tasks_wherever_they_are_nested() -> None:
     assert task_states(DEFINITION) == {
@@ -59,6 +68,22 @@ def test_should_leave_an_activity_to_its_worker() -> None:
         app.fail_task("Deep", error="My.Error")
     with pytest.raises(UsageError, match=r"^m has no Task state 'Pass'\. Allowed: 'First', 'Left', 'Deep'\.$"):
         app.fail_task("Pass", error="My.Error", state_machine="m")
+
+
+@pytest.mark.parametrize(
+    ("operation", "bucket", "options", "message"),
+    [
+        ("Get", "Files", {}, r"operation 'Get' can't be made to fail\. Allowed: GetObject, HeadObject, PutObject, "),
+        ("GetObject", "File", {}, r"No stack has 'File'\. Allowed: Files\."),
+        ("GetObject", "Files", {"error": "Slow"}, r"error 'Slow' can't be made to fail\. Allowed: SlowDown, "),
+        ("GetObject", "Files", {"times": 0}, r"times is 0\. Allowed: 1 or more, or None for every request\."),
+        ("GetObject", "Files", {"times": True}, r"times is True\. Allowed: 1 or more"),
+    ],
+)
+def test_should_refuse_what_s3_does_not_do(operation: str, bucket: str, options: dict[str, Any], message: str) -> None:
+    app = LocalApp(cast("Deployment", OneMachine()), "test/")
+    with pytest.raises(UsageError, match=message):
+        app.fail_s3(operation, bucket, **options)
 
 
 class History:

@@ -199,7 +199,8 @@ def test_refuses_what_is_no_fault(cloud: Cloud, body: Any, message: str) -> None
 
 def test_says_which_paths_there_are(cloud: Cloud) -> None:
     with pytest.raises(
-        LocalCloudError, match=r"doesn't know GET /_local/nothing\. Allowed: DELETE /_local/faults, GET"
+        LocalCloudError,
+        match=r"doesn't know GET /_local/nothing\. Allowed: DELETE /_local/faults, DELETE /_local/s3-faults, GET",
     ):
         control(cloud, "GET", path="/_local/nothing")
     with pytest.raises(LocalCloudError, match="doesn't know PUT /_local/faults"):
