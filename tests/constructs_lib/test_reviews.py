@@ -245,7 +245,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("keywords", "message"), BAD, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("keywords", "message"), BAD, ids=lambda value: value[:40] if isinstance(value, str) else next(iter(value))
+)
 def test_should_refuse_what_cannot_work(keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=rf"^Stack/Reviews: .*{message}") as raised:
         ReviewClassifier(make_stack(), "Reviews", **keywords)
