@@ -92,7 +92,11 @@ class Children:
         unsuccessful = [
             (index, child) for index, child in enumerate(self._records) if child and child["status"] != "SUCCEEDED"
         ]
-        again = [each for each in unsuccessful if redrive.redrive_status(each[1])[0] == "REDRIVABLE_BY_MAP_RUN"]
+        # This thread has no account of its own.
+        context = self._execution.session.context.copy()
+        again = [
+            each for each in unsuccessful if context.run(redrive.redrive_status, each[1])[0] == "REDRIVABLE_BY_MAP_RUN"
+        ]
         new = [index for index, child in enumerate(self._records) if child is None]
         if again and self._execution_type == "STANDARD":
             self._execution.session.check("states:RedriveExecution", again[0][1]["executionArn"])
