@@ -591,6 +591,7 @@ def test_should_draw_both_axes_stacks_bands_gaps_and_odd_numbers_in_chromium(bro
 def test_should_draw_each_thing_where_its_value_is_in_chromium(browser: Browser, tmp_path: Path) -> None:
     north = ["Shop", "Orders", "Shop", "north", {"yAxis": "right"}]
     marks = {"horizontal": [{"value": 50, "label": "Much"}, {"value": 30, "label": "Some"}]}
+    close = {"horizontal": [{"value": value, "label": f"At {value}"} for value in (80, 90, 88)]}
     page = render(
         body(
             metric(SOUTH, north, yAxis={"left": {"min": 5, "max": 100}}),
@@ -598,6 +599,7 @@ def test_should_draw_each_thing_where_its_value_is_in_chromium(browser: Browser,
             metric(SOUTH, view="table"),
             metric(["Shop", "Lonely"]),
             metric([*SOUTH[:-1], {"period": 120}]),
+            metric(["Shop", "None"], annotations=close, yAxis={"left": {"min": 0}}) | {"width": 6, "height": 4},
         ),
         SERIES | {"Shop Lonely Sum": [None, 5, None, 7]},
         title="All",
@@ -632,3 +634,6 @@ def test_should_draw_each_thing_where_its_value_is_in_chromium(browser: Browser,
     over.hover(position={"x": box["width"] * 3.5 / 4, "y": box["height"] / 2})
     assert tab.get_by_role("tooltip").inner_text().split("\n")[-1] == "70"
     assert tab.locator("#alarms-on").text_content() == ""
+    # The label of the highest line has room above it; that of the next one, which would hide it, is below its own.
+    names = [mark.inner_text() for mark in tab.locator("#w5 .mark.low").all()]
+    assert names == ["At 88"]
