@@ -40,6 +40,10 @@ class WindSpeedRun:
     files: Mapping[str, bytes]
 
     @property
+    def name(self) -> str:
+        return self.result.execution_arn.rsplit(":", 1)[1]
+
+    @property
     def summary(self) -> dict[str, Any]:
         return dict(json.loads(self.files["summary.json"]))
 
@@ -63,7 +67,10 @@ class WindSpeedApp:
 
     def run(self, **execution_input: object) -> WindSpeedRun:
         """Run the state machine to its end and fetch the files under its prefix."""
-        result = self.cloud.run(self.outputs["StateMachineArn"], execution_input)
+        return self.ended(self.cloud.run(self.outputs["StateMachineArn"], execution_input))
+
+    def ended(self, result: ExecutionResult) -> WindSpeedRun:
+        """Fetch the files of an execution that has ended."""
         prefix = f"runs/{result.execution_arn.rsplit(':', 1)[1]}/"
         s3, bucket = self.cloud.client("s3"), self.outputs["ResultsBucketName"]
         keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]

@@ -23,10 +23,6 @@ NAMES = sorted(GOOD)
 FILES = ("stations.csv", "stations.geojson", "rejected.csv")
 
 
-def name_of(run: WindSpeedRun) -> str:
-    return run.result.execution_arn.rsplit(":", 1)[1]
-
-
 def counts(run: WindSpeedRun) -> tuple[int, int, int, int]:
     listed, analysed, rejected, failed = (
         run.summary[f"objects_{kind}"] for kind in ("listed", "analysed", "rejected", "failed")
@@ -47,7 +43,7 @@ def test_should_read_only_what_was_rejected_and_equal_a_whole_run_byte_for_byte(
     assert counts(first) == (140, 133, 7, 0)
     wind_speed.put(1940, {name: GOOD[name] for name in lost})
 
-    again = wind_speed.run(retry_of=name_of(first))
+    again = wind_speed.run(retry_of=first.name)
 
     assert again.result.succeeded, again.result
     assert indexed(again) == set(lost)
@@ -55,9 +51,9 @@ def test_should_read_only_what_was_rejected_and_equal_a_whole_run_byte_for_byte(
     assert (again.summary["unit"], again.summary["years"]) == ("mph", [1940])
     clean = wind_speed.run(years=[1940], unit="mph")
     assert {name: again.files[name] for name in FILES} == {name: clean.files[name] for name in FILES}
-    nothing = wind_speed.run(retry_of=name_of(again))
+    nothing = wind_speed.run(retry_of=again.name)
     assert nothing.result.error == "NothingToRetry"
-    assert name_of(again) in str(nothing.result.cause)
+    assert again.name in str(nothing.result.cause)
 
 
 def test_should_retry_a_retry_of_too_many_rejected_and_of_failed_batches(wind_speed: WindSpeedApp) -> None:
@@ -76,18 +72,18 @@ def test_should_retry_a_retry_of_too_many_rejected_and_of_failed_batches(wind_sp
     failed_names = {row["key"][5:] for row in first.rows("rejected.csv") if row["reason"].startswith("failed: ")}
     wind_speed.put(1941, {name: GOOD[name] for name in set(lost) - set(still)})
 
-    second = wind_speed.run(retry_of=name_of(first))
+    second = wind_speed.run(retry_of=first.name)
 
     # Three of some fifteen are more than 5 %, but not of the whole.
     assert second.result.succeeded, second.result
     assert indexed(second) == set(lost) | failed_names
     assert counts(second) == (140, 137, 3, 0)
     wind_speed.put(1941, {name: GOOD[name] for name in still})
-    third = wind_speed.run(retry_of=name_of(second))
+    third = wind_speed.run(retry_of=second.name)
     assert indexed(third) == set(still)
     clean = wind_speed.run(years=[1941])
     assert {name: third.files[name] for name in FILES} == {name: clean.files[name] for name in FILES}
-    assert third.summary["retry_of"] == name_of(second)
+    assert third.summary["retry_of"] == second.name
     assert len(third.summary["manifests"]) == 3
 
 

@@ -58,7 +58,7 @@ def text(found: Any) -> str:
 def main() -> None:
     service, operation, *words = sys.argv[1:]
     given = options(words)
-    session = Session(profile=given["profile"][0])
+    session = Session(profile=given.get("profile", [None])[0])
     model = session.get_service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
     operation_model = model.operation_model(names[operation])
