@@ -80,7 +80,7 @@ def _install(settings: Settings) -> None:
 
     """
     # Loaded here and not above: both read the environment that `prepare` has made.
-    from constructs_lib.local.emulator import execution_log, interpreter, machines
+    from constructs_lib.local.emulator import execution_log, interpreter, machines, status_events
     from constructs_lib.local.emulator.definitions import definition
     from constructs_lib.local.emulator.language import (
         choices,
@@ -135,6 +135,7 @@ def _install(settings: Settings) -> None:
     iterations.install()
     machines.install()
     execution_log.install()
+    status_events.install()
     api.install()
     map_run.install(settings.map_concurrency)
     lambda_worker.install(settings)

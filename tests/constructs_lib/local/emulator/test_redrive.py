@@ -164,6 +164,17 @@ def test_should_retry_a_redriven_parallel_as_a_whole(cloud: Cloud, broken: Break
     assert broken.marks() == {"fine": 3}
 
 
+@local
+def test_should_not_run_branches_again_where_the_state_itself_failed(cloud: Cloud, broken: Breakable) -> None:
+    branches = [branch(**{name: broken.mark(f"'{name}'", End=True)}) for name in ("one", "two")]
+    output = "{% $states.context.Execution.RedriveCount = 0 ? $error('not yet') : $states.result %}"
+    failed = cloud.run({"Split": {"Type": "Parallel", "Branches": branches, "Output": output, "End": True}}, {"a": 1})
+    assert failed.error == "States.QueryEvaluationError"
+
+    assert broken.redrive(failed.arn).output == [{"a": 1}, {"a": 1}]
+    assert broken.marks() == {"one": 1, "two": 1}
+
+
 def inline_map(states: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"Type": "Map", "ItemProcessor": branch(**states), "End": True, **more}
 
@@ -414,6 +425,65 @@ def test_should_list_redrives(cloud: Cloud, broken: Breakable) -> None:
     assert (listed["redriveCount"], listed["redriveDate"]) == (1, described(cloud, failed.arn)["redriveDate"])
     answer = refusal(states.list_executions, stateMachineArn=machine, redriveFilter="REDRIVEN")
     assert answer[0] == "ValidationException"
+
+
+@local
+def test_should_tell_eventbridge_of_redrives(cloud: Cloud, broken: Breakable) -> None:
+    queues, events = cloud.client("sqs"), cloud.client("events")
+    url = queues.create_queue(QueueName=cloud.name("queue"))["QueueUrl"]
+    queue = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    machine = cloud.machine({"Work": broken.task()})
+    rule = cloud.name("rule")
+    pattern = {"source": ["aws.states"], "detail": {"stateMachineArn": [machine]}}
+    events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=rule, Targets=[{"Id": "queue", "Arn": queue}])
+    told: list[dict[str, Any]] = []
+
+    def received(number: int) -> bool:
+        messages = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        told.extend(json.loads(message["Body"])["detail"] for message in messages)
+        return len(told) >= number
+
+    failed = cloud.wait(cloud.start(machine))
+    until(lambda: received(2))
+    broken.mend()
+    broken.redrive(failed.arn)
+    until(lambda: received(4))
+
+    told.sort(key=lambda detail: (detail["redriveCount"], detail["status"] != "RUNNING"))
+    shown = ("status", "redriveCount", "redriveStatus", "redriveStatusReason", "output")
+    assert [tuple(detail[name] for name in shown) for detail in told] == [
+        ("RUNNING", 0, "NOT_REDRIVABLE", "Execution is RUNNING and cannot be redriven", None),
+        ("FAILED", 0, "REDRIVABLE", None, None),
+        ("RUNNING", 1, "NOT_REDRIVABLE", "Execution is RUNNING and cannot be redriven", None),
+        ("SUCCEEDED", 1, "NOT_REDRIVABLE", "Execution is SUCCEEDED and cannot be redriven", '"mended"'),
+    ]
+    date = described(cloud, failed.arn)["redriveDate"]
+    assert {detail["redriveDate"] for detail in told} == {None, round(date.timestamp() * 1000)}
+
+
+@local
+def test_should_log_how_often_it_was_redriven(cloud: Cloud, broken: Breakable) -> None:
+    states, logs = cloud.client("stepfunctions"), cloud.client("logs")
+    group = cloud.name("/aws/vendedlogs/states/redrive")
+    logs.create_log_group(logGroupName=group)
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}:*"
+    machine = states.create_state_machine(
+        name=cloud.name("machine"),
+        roleArn=cloud.role("states"),
+        definition=json.dumps({"QueryLanguage": "JSONata", "StartAt": "Work", "States": {"Work": broken.task()}}),
+        loggingConfiguration={
+            "level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}],
+        },
+    )["stateMachineArn"]  # fmt: skip
+    failed = cloud.wait(cloud.start(machine))
+    broken.mend()
+    broken.redrive(failed.arn)
+
+    logged = [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName=group)["events"]]
+    assert {(entry["type"], entry["redrive_count"]) for entry in logged if entry["type"].startswith("Execution")} == {
+        ("ExecutionStarted", "0"), ("ExecutionFailed", "0"), ("ExecutionRedriven", "1"), ("ExecutionSucceeded", "1"),
+    }  # fmt: skip
 
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
