@@ -1,4 +1,4 @@
-"""The command line: `python -m constructs_lib.local up | start | history | graph | logs | down`.
+"""The command line: `python -m constructs_lib.local up | start | redrive | history | graph | logs | down`.
 
 Exit codes: 0 done, 1 the run or the deployment failed, 2 wrong usage (one line: what was given, what is allowed, the
 fix), 130 Ctrl-C.
@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from constructs_lib.local import require_extra
-from constructs_lib.local.commands import graph, history, logs, start, up_down
+from constructs_lib.local.commands import graph, history, logs, redrive, start, up_down
 from constructs_lib.local.commands.options import PROGRAM, Parser, complain
 
 if TYPE_CHECKING:
@@ -60,9 +60,12 @@ def _parser() -> Parser:
         "runs its state machines. It needs no AWS account and can't reach one.",
         epilog=f"A first run:  cdk synth && {PROGRAM} up --app cdk.out && {PROGRAM} start && {PROGRAM} down",
     )
-    commands = parser.add_subparsers(required=True, metavar="up|start|history|graph|logs|down", parser_class=Parser)
+    commands = parser.add_subparsers(
+        required=True, metavar="up|start|redrive|history|graph|logs|down", parser_class=Parser
+    )
     up_down.add_up(commands)
     start.add_parser(commands)
+    redrive.add_parser(commands)
     history.add_parser(commands)
     graph.add_parser(commands)
     logs.add_parser(commands)

@@ -41,6 +41,8 @@ def detail(event: Event) -> str:
     told = details(event)
     if event["type"].startswith("MapIteration"):
         text = f"item {told['index']}"
+    elif event["type"] == "ExecutionRedriven":
+        text = f"redrive {told['redriveCount']}"
     else:
         name = next((name for name in _TELLING if told.get(name) not in {None, ""}), None)
         text = "" if name is None else str(told[name])

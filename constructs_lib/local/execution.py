@@ -1,4 +1,4 @@
-"""Starts an execution of a state machine and follows it to its end, with the progress of its map runs."""
+"""Starts or redrives an execution and follows it to its end, with the progress of its map runs."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def run(
     arn = f"{parsed['prefix']}:execution:{parsed['name']}:{name}"
     try:
         arn = client.start_execution(stateMachineArn=state_machine_arn, input=text, name=name)["executionArn"]
-        return _follow(client, arn, on_progress, on_events)
+        return _follow(client, arn, on_progress, on_events, History(client, arn))
     except KeyboardInterrupt:
         # InvalidArn: an Express execution's, which can't be stopped.
         with contextlib.suppress(client.exceptions.ExecutionDoesNotExist, client.exceptions.InvalidArn):
@@ -113,10 +113,51 @@ def run(
         raise
 
 
+def redrive(
+    endpoint: Endpoint,
+    execution_arn: str,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_earlier: Callable[[Sequence[Event]], None] | None = None,
+    on_events: Callable[[Sequence[Event]], None] | None = None,
+) -> ExecutionResult:
+    """Redrive an execution that failed, was stopped or timed out; wait for its end and return how it ended.
+
+    `on_earlier` is called once with the events that there were before; the rest is as with `run`. Raises `UsageError`
+    for an ARN that isn't a Standard execution's; errors of the API are botocore's `ClientError`: ExecutionNotRedrivable
+    with AWS's reason.
+    """
+    check_redrivable(execution_arn)
+    _, _, _, region, account, *_ = execution_arn.split(":")
+    client = endpoint.client("stepfunctions", account=account, region=region)
+    history = History(client, execution_arn)
+    earlier = history.new()
+    if on_earlier is not None:
+        on_earlier(earlier)
+    try:
+        client.redrive_execution(executionArn=execution_arn)
+        return _follow(client, execution_arn, on_progress, on_events, history)
+    except KeyboardInterrupt:
+        with contextlib.suppress(client.exceptions.ValidationException):  # it wasn't redriven yet
+            client.stop_execution(executionArn=execution_arn, error="Interrupted", cause="Ctrl-C where it was redriven")
+        raise
+
+
+def check_redrivable(execution_arn: str) -> None:
+    """Raise `UsageError` for an ARN that no redrive takes: it isn't a Standard execution's, or a Map Run's child's."""
+    if _EXECUTION_ARN.fullmatch(execution_arn) is None:
+        raise UsageError(
+            f"{execution_arn!r} isn't a Standard execution's ARN. Allowed: {_EXECUTION_EXAMPLE} and its like; a child "
+            "of a Map Run is redriven with the execution that the map is in."
+        )
+
+
 _STATE_MACHINE_ARN = re.compile(
     r"(?P<prefix>arn:[^:]+:states:(?P<region>[^:]+):(?P<account>\d{12})):stateMachine:(?P<name>[^:]+)(:.+)?"
 )
 _ARN_EXAMPLE = "arn:aws:states:us-east-1:111111111111:stateMachine:name"
+_EXECUTION_ARN = re.compile(r"arn:[^:]+:states:[^:]+:\d{12}:execution:[^:/]+:[^:]+")
+_EXECUTION_EXAMPLE = "arn:aws:states:us-east-1:111111111111:execution:machine:name"
 
 
 def _follow(
@@ -124,8 +165,9 @@ def _follow(
     arn: str,
     on_progress: Callable[[Progress], None] | None,
     on_events: Callable[[Sequence[Event]], None] | None,
+    history: History,
 ) -> ExecutionResult:
-    reported, wait, history = Progress(), _SHORTEST_POLL, History(client, arn)
+    reported, wait = Progress(), _SHORTEST_POLL
     while True:
         described = client.describe_execution(executionArn=arn)
         events = [] if on_events is None else history.new()

@@ -1,4 +1,4 @@
-"""What `start` shows of an execution on stderr: its states as they run, retries, and the progress of its maps.
+"""What `start` and `redrive` show of an execution on stderr: states as they run, retries, the progress of its maps.
 
 On a terminal the states that run and the maps' bars (items, batches) stay at the bottom, what has ended scrolls above.
 Elsewhere, as in CI, it is plain lines, one a change worth knowing.
@@ -68,6 +68,10 @@ class Watch:
         if self._screen is not None:
             self._screen.live.stop()
 
+    def known(self, events: Iterable[Event]) -> None:
+        """Take in the events before a redrive, without showing them."""
+        self.timeline.add(events)
+
     def events(self, events: Iterable[Event]) -> None:
         """Show what new events of the history tell."""
         notices = self.timeline.add(events)
@@ -94,7 +98,7 @@ class Watch:
             print(f"{'':>9}  {'':<{self._width}}  {told}", file=sys.stderr, flush=True)
 
     def _seconds(self, notice: Notice) -> float:
-        return (notice.at - (self.timeline.started or notice.at)).total_seconds()
+        return (notice.at - (self.timeline.redriven or self.timeline.started or notice.at)).total_seconds()
 
     def _line(self, name: str, text: str, seconds: float) -> None:
         line = f"{seconds:7.1f} s  {name:<{self._width}}  {text}"
@@ -106,7 +110,7 @@ class Watch:
     def _tell(self, run: StateRun, text: str, seconds: float) -> None:
         """Show a line of a state; of one in a map's items only what went wrong, and not endlessly."""
         if _in_items(run):
-            if text.startswith(("entered", "succeeded", "aborted")):
+            if text.startswith(("entered", "redriven", "succeeded", "aborted")):
                 return
             shown = self._item_lines[run.name] = self._item_lines.get(run.name, 0) + 1
             if shown > _MOST_ITEM_LINES + 1:
@@ -120,9 +124,9 @@ class Watch:
         failures = run.failures[: notice.failures]
         last = failures[-1] if failures else None
         error = "" if last is None or last.error is None else f": {last.error}"
-        if notice.kind == "entered":
+        if notice.kind in {"entered", "redriven"}:
             # What has ended by now is told then; on a terminal, what runs has a row.
-            return None if run.status != "RUNNING" or self._screen is not None else f"entered ({self._what(run)})"
+            return None if run.status != "RUNNING" or self._screen is not None else f"{notice.kind} ({self._what(run)})"
         if notice.kind == "failed":
             if run.status != "RUNNING" and len(failures) == len(run.failures):
                 return None  # it wasn't retried, as its end will tell
@@ -134,8 +138,8 @@ class Watch:
         if notice.kind == "retried":
             is_known = run.type not in {"Map", "Parallel"} or (run, len(failures) + 1) in self._coming
             return None if is_known else f"retrying now, attempt {len(failures) + 1}{error}"
-        if notice.kind == "map run":
-            return f"started {run.map_runs[-1]}"
+        if notice.kind in {"map run", "map run redriven"}:
+            return f"{'started' if notice.kind == 'map run' else 'redriven'} {run.map_runs[-1]}"
         if notice.kind == "execution":
             return f"started {run.executions[-1]}"
         took = f"{run.status.lower()} after {_duration(run.seconds or 0.0)}{self._counted(run)}"

@@ -52,7 +52,8 @@ class StateRun:
     `status` is RUNNING until it ends: SUCCEEDED, CAUGHT (it failed and a Catch took over), FAILED or ABORTED (another
     branch failed, or the execution was stopped). `parent` is the Map or Parallel that it is in, `iteration` the index
     of the Map's item. `items` and `items_done` count an inline Map's. `superseded`: its Map or Parallel was retried.
-    `caught` is the failure that a Catch took last, among the states that led here.
+    `caught` is the failure that a Catch took last, among the states that led here. `redriven` is when a redrive last
+    went on with it: of its failures only those since then are kept.
     """
 
     name: str
@@ -75,6 +76,7 @@ class StateRun:
     items_failed: int = 0
     superseded: bool = False
     failed_by: StateRun | None = None
+    redriven: datetime | None = None
     caught: StateRun | None = field(default=None, repr=False)
     children: list[StateRun] = field(default_factory=list, repr=False)
     _began: datetime | None = None
@@ -82,8 +84,8 @@ class StateRun:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None while it runs."""
-        return None if self.ended is None else (self.ended - self.entered).total_seconds()
+        """How long it took, since it was redriven if it was; None while it runs."""
+        return None if self.ended is None else (self.ended - (self.redriven or self.entered)).total_seconds()
 
     @property
     def is_failing(self) -> bool:
@@ -112,6 +114,13 @@ class StateRun:
         self.retries = len(self.failures)
         self.failures.append(Failure(error, cause, self._began or self.entered, at))
 
+    def go_on(self, at: datetime) -> None:
+        """Note that a redrive goes on with it."""
+        self.status, self.ended, self.redriven, self._began = "RUNNING", None, at, at
+        self.failures, self.retries, self.failed_by, self._failing = [], 0, None, False
+        self.items_done -= self.items_failed
+        self.items_failed = 0
+
     def descendants(self) -> Iterator[StateRun]:
         """Every run inside it."""
         for child in self.children:
@@ -129,15 +138,16 @@ class StateRun:
         return True
 
 
-Kind = Literal["entered", "failed", "retried", "map run", "execution", "ended"]
+Kind = Literal["entered", "redriven", "failed", "retried", "map run", "map run redriven", "execution", "ended"]
 
 
 @dataclass(frozen=True)
 class Notice:
     """Something worth telling about a state.
 
-    It was entered, an attempt failed or was retried, it started a Map Run or an execution (the last of `run.map_runs`
-    or `run.executions`), or it ended (`run.status`). `failures` is how many attempts had failed by then.
+    It was entered, a redrive goes on with it, an attempt failed or was retried, it started or redrove a Map Run or
+    started an execution (the last of `run.map_runs` or `run.executions`), or it ended (`run.status`). `failures` is how
+    many attempts had failed by then.
     """
 
     kind: Kind
@@ -150,7 +160,8 @@ class Timeline:
     """An execution's states, in the order in which they were entered, as far as its history has been added.
 
     `status` is the execution's: RUNNING, SUCCEEDED, FAILED, ABORTED or TIMED_OUT. `transitions` are the pairs of states
-    of which one followed the other, and whether a Catch led there; None stands for the beginning.
+    of which one followed the other, and whether a Catch led there; None stands for the beginning. `redriven` is when
+    the execution was redriven last; None: it wasn't.
     """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
@@ -158,6 +169,7 @@ class Timeline:
         self.status = "RUNNING"
         self.started: datetime | None = None
         self.stopped: datetime | None = None
+        self.redriven: datetime | None = None
         self.transitions: set[tuple[str | None, str, bool]] = set()
         self.failed_run: StateRun | None = None
         # The state that each event belongs to, and the index of the Map item that it starts.
@@ -296,6 +308,8 @@ class Timeline:
         elif kind == "MapRunStarted":
             run.map_runs.append(told["mapRunArn"])
             self._notice("map run", run, at)
+        elif kind == "MapRunRedriven":
+            self._notice("map run redriven", run, at)
         elif kind in {"TaskSubmitted", "TaskSucceeded"} and run.resource is not None:
             output = parsed(told.get("output"))
             arn = output.get("ExecutionArn") if isinstance(output, dict) else None
@@ -307,6 +321,11 @@ class Timeline:
         if kind == "ExecutionStarted":
             self.started = at
             return
+        if kind == "ExecutionRedriven":
+            self._redrive(at)
+            return
+        if before is None:  # a Fail state isn't entered again by a redrive
+            before = next((run for run in self.runs if run.parent is None and run.status == "RUNNING"), None)
         self.stopped = at
         self.status = {"ExecutionTimedOut": "TIMED_OUT"}.get(kind, kind.removeprefix("Execution").upper())
         if kind == "ExecutionFailed":
@@ -320,6 +339,15 @@ class Timeline:
             self.failed_run = self._fail_up_to(None, before, at)
         for run in self.runs:
             self._end(run, "ABORTED", at)
+
+    def _redrive(self, at: datetime) -> None:
+        """Go on with the states that didn't succeed, those inside them that didn't too."""
+        self.status, self.stopped, self.failed_run, self.redriven = "RUNNING", None, None, at
+        for run in self.runs:  # the outer before the inner
+            goes_on = run.parent is None or run.parent.redriven == at
+            if goes_on and run.status in {"FAILED", "ABORTED"} and not run.superseded:
+                run.go_on(at)
+                self._notice("redriven", run, at)
 
     def _notice(self, kind: Kind, run: StateRun, at: datetime) -> None:
         self._notices.append(Notice(kind, run, at, len(run.failures)))

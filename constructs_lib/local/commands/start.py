@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from constructs_lib.local.commands.options import add_endpoint, complain, say
+from constructs_lib.local.commands.options import add_endpoint
+from constructs_lib.local.commands.outcome import tell
 from constructs_lib.local.commands.targets import Target, chosen_machine
 
 
@@ -43,7 +44,7 @@ def _start(options: argparse.Namespace) -> int:
     text = _execution_input(options.input)
     target = Target.of(options)
     arn = chosen_machine(options.state_machine, target.machines())
-    from constructs_lib.local import execution, failure
+    from constructs_lib.local import execution
     from constructs_lib.local.progress import Watch
 
     machine = target.client("stepfunctions", arn).describe_state_machine(stateMachineArn=arn)
@@ -61,19 +62,7 @@ def _start(options: argparse.Namespace) -> int:
             on_progress=watch.progress,
             on_events=watch.events,
         )
-    if result.succeeded:
-        say(f"SUCCEEDED  {result.execution_arn}")
-        print(json.dumps(result.output, indent=2, ensure_ascii=False))
-        return 0
-    found = failure.find(target.client, result.execution_arn, watch.timeline)
-    what = f"{result.status}: {result.error}" if result.error else result.status
-    if found is not None:
-        told = list(found.lines())
-    else:
-        told = failure.pretty_cause(result.cause) if result.cause else []
-        if where := watch.timeline.last_running():
-            told.append(f"state  {', '.join(run.label for run in where)}")
-    return complain(f"The execution ended {what}", *told, result.execution_arn, code=1)
+    return tell(target, result, watch.timeline)
 
 
 def _execution_name(given: str) -> str:

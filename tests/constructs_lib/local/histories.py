@@ -13,6 +13,7 @@ START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 DETAILS = {
     "ExecutionStarted": "executionStartedEventDetails",
     "ExecutionFailed": "executionFailedEventDetails",
+    "ExecutionRedriven": "executionRedrivenEventDetails",
     "TaskScheduled": "taskScheduledEventDetails",
     "TaskFailed": "taskFailedEventDetails",
     "TaskTimedOut": "taskTimedOutEventDetails",
