@@ -179,11 +179,14 @@ class _Reading:
         reader = _mapping(self._map.state.get("ItemReader"))
         api = str(reader.get("Resource", "")).rpartition(":")[2]
         sources = {"listObjectsV2": Source.LIST, "getObject": Source.INDEX}
-        if api in sources:
+        config = _mapping(reader.get("ReaderConfig"))
+        if config.get("Transformation", "NONE") != "NONE":
+            self._missing["source"] = "reads what is in the objects, and not the objects themselves, as its items"
+        elif api in sources:
             self._found("source", sources[api], f"ItemReader's {api}")
         else:
             self._missing["source"] = "has no ItemReader of listObjectsV2 or getObject"
-        most = _mapping(reader.get("ReaderConfig")).get("MaxItems")
+        most = config.get("MaxItems")
         if isinstance(most, int) and most < DEFAULT_OBJECTS:
             self._found("objects", most, "ItemReader.ReaderConfig.MaxItems")
 

@@ -109,6 +109,12 @@ def test_should_read_each_field(
         (("ItemBatcher",), {"MaxInputBytesPerBatch": 9}, "batch_size", "without ItemBatcher.MaxItemsPerBatch"),
         (("ItemBatcher",), {"MaxItemsPerBatchPath": "$.n"}, "batch_size", "MaxItemsPerBatch as an expression"),
         (("ItemReader",), None, "source", "has no ItemReader of listObjectsV2 or getObject"),
+        (
+            ("ItemReader", "ReaderConfig"),
+            {"Transformation": "LOAD_AND_FLATTEN"},
+            "source",
+            "reads what is in the objects",
+        ),
         (("ItemProcessor", "ProcessorConfig", "ExecutionType"), None, "child", "has no ProcessorConfig.ExecutionType"),
     ],
 )
