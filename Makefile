@@ -67,7 +67,7 @@ parity: setup ## the local cloud against what AWS recorded; writes build/parity.
 	$(BIN)/python -m parity $(ARGS)
 
 snapshots: setup ## write the stacks' snapshots anew
-	$(BIN)/python -m pytest tests/stacks --snapshot-update $(ARGS)
+	$(BIN)/python -m pytest tests/stacks tests/constructs_lib/test_object_source.py --snapshot-update $(ARGS)
 
 clean: ## what the targets above made, tools included
 	rm -rf .venv .uv node_modules build cdk.out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

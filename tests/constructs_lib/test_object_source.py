@@ -9,9 +9,10 @@ from aws_cdk import Stack, Token
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from jsonata import Jsonata
+from syrupy.extensions.json import JSONSnapshotExtension
 
 from constructs_lib import ItemFormat, KeyExpression, ObjectSource
-from tests.cdk import make_app, resources, shown, statements_of, template_of
+from tests.cdk import make_app, readable, resources, shown, statements_of, template_of
 from tests.constructs_lib.item_sources import (
     BATCH_BYTES,
     BATCH_INPUT,
@@ -26,6 +27,8 @@ from tests.constructs_lib.item_sources import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from syrupy.assertion import SnapshotAssertion
+
 sources = pytest.mark.parametrize("name", SOURCES)
 
 
@@ -38,6 +41,11 @@ def template() -> dict[str, Any]:
         text = text.replace(logical_id, logical_id[:-8])
     renamed: dict[str, Any] = json.loads(text)
     return renamed
+
+
+def test_should_be_what_was_last_reviewed(template: dict[str, Any], snapshot: SnapshotAssertion) -> None:
+    """Every source in one snapshot; after a change on purpose: `make snapshots`, and read the difference."""
+    assert snapshot.use_extension(JSONSnapshotExtension) == readable(template)
 
 
 @sources
