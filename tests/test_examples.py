@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*/app.py"))
-WITH_MACHINES = {"cross_account", "distributed_map", "quotas", "wind_speed"}
+WITH_MACHINES = {"cross_account", "distributed_map", "load_test", "quotas", "wind_speed"}
 
 
 def test_should_have_an_example_of_each_capability() -> None:
