@@ -40,11 +40,11 @@ def test_should_synthesize(example: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assembly = synthesize(example, monkeypatch)
     machines = [machine for stack in assembly.stacks for machine in stack.state_machines()]
     assert bool(machines) == (example.parent.name in WITH_MACHINES)
+    expressions = [expression for machine in machines for expression in expressions_in(machine.definition)]
+    assert bool(expressions) == bool(machines)
+    for expression in expressions:
+        Jsonata(expression)
     for machine in machines:
-        expressions = list(expressions_in(machine.definition))
-        assert expressions
-        for expression in expressions:
-            Jsonata(expression)
         assert not list(jsonpath_fields(machine.definition))
 
 
