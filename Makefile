@@ -16,7 +16,7 @@ export JSII_NODE := $(BIN)/node
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit check format synth bootstrap deploy destroy bench dashboard faults parity snapshots clean
+.PHONY: help setup demo test unit check format synth bootstrap deploy destroy bench dashboard docs faults parity snapshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ bench: setup ## ratios and bars, measured here and now; writes build/bench.json
 dashboard: setup ## the stack Quotas' dashboard while an account is loaded, simulated; writes build/dashboard.html
 	@AWS_REGION=eu-central-1 $(CDK) synth --quiet Quotas --output build/dashboard
 	@$(BIN)/python -m constructs_lib.forecast.dashboard build/dashboard --dashboard Quotas --out build/dashboard.html $(ARGS)
+
+docs: setup ## the site of docs/ and of the public API, in build/docs; a warning is an error
+	@rm -rf build/docs
+	@$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --doctree-dir build/doctrees docs build/docs
 
 faults: setup ## what may go wrong in a run, on the embedded AWS: nothing is lost, and what mends it
 	$(BIN)/python -m pytest -v tests/end_to_end/test_faults.py tests/constructs_lib/local/test_killed.py $(ARGS)

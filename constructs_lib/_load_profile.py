@@ -33,7 +33,8 @@ class LoadProfile:
 
     Rows of more than 40 are split, into as many as it takes: `rows` has what runs, a child execution each.
 
-    Example:
+    Example::
+
         LoadProfile.ramp_and_hold(starts_per_second=5, ramp_seconds=60, hold_seconds=120)
 
     Args:

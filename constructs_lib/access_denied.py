@@ -39,7 +39,8 @@ class AccessDeniedAlarm(Construct):
     - `StartSyncExecution`: CloudTrail counts it among the data events, and it fails the parent at once;
     - a caller whose permission was never used: nothing is denied before the first call.
 
-    Example:
+    Example::
+
         AccessDeniedAlarm(self, "Denied", topic=AlarmTopic(self, "Alarms", email="oncall@example.com").topic)
 
     Args:

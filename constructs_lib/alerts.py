@@ -27,7 +27,8 @@ EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s.]+"
 class AlarmTopic(Construct):
     """An SNS topic with a customer-managed key (about $1 a month), for its own account and Region.
 
-    Example:
+    Example::
+
         alarms = AlarmTopic(self, "Alarms", email="oncall@example.com")
         alarm.add_alarm_action(actions.SnsAction(alarms.topic))
 

@@ -104,7 +104,8 @@ class TargetRole(Construct):
     `aws:PrincipalArn` and `sts:ExternalId` leave of that account only the caller's role, acting for the caller's state
     machine. Whoever may change the caller's state machine or its role can therefore use it.
 
-    Example:
+    Example::
+
         TargetRole(
             self,
             "TargetRole",

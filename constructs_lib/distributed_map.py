@@ -58,7 +58,8 @@ class S3DistributedMap(sfn.StateMachineFragment):
     `results_prefix/<id of the map run>/`, listed in `manifest.json`. The map state's output, and the reducer's input:
     `{"MapRunArn": …, "ResultWriterDetails": {"Bucket": …, "Key": "<results_prefix>/<id>/manifest.json"}}`.
 
-    Example:
+    Example::
+
         scan = S3DistributedMap(
             self,
             "Scan images",

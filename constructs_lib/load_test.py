@@ -47,7 +47,8 @@ class LoadDriver(Construct):
     within three minutes; when none of them gets through, the driver fails, and ends all that it has started. What a run
     will consume is in the stack's outputs. Each execution of the driver is a run, also of two at the same time.
 
-    Example:
+    Example::
+
         LoadDriver(
             self,
             "Driver",

@@ -74,7 +74,8 @@ class NestedWorkflow(NestedTask):
     child, and on the managed rule. A child that fails fails the state with `States.TaskFailed`; its own error and cause
     are in the Cause, where `ChildFailure` finds them.
 
-    Example:
+    Example::
+
         classify = NestedWorkflow(
             self,
             "Classify review",

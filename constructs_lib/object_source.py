@@ -34,7 +34,8 @@ class KeyExpression:
     `jsonata` is the expression, without the `{% %}` around it. `pattern` matches every key that it can yield (`*` for
     any text, slashes included): permissions are granted for it.
 
-    Example:
+    Example::
+
         KeyExpression(jsonata="'runs/' & $states.context.Execution.Name & '/objects.csv'", pattern="runs/*/objects.csv")
 
     """

@@ -92,8 +92,12 @@ class RetryRule:
 class RetryPolicy:
     """Retry rules in order: Step Functions takes the first that names the error.
 
-    Example:
-        LAMBDA_RETRIES.add_to(tasks.LambdaInvoke.jsonata(self, "Work", …, retry_on_service_exceptions=False))
+    Example::
+
+        work = tasks.LambdaInvoke.jsonata(
+            self, "Work", lambda_function=function, retry_on_service_exceptions=False
+        )
+        LAMBDA_RETRIES.add_to(work)
 
     Raises:
         ValueError: for an error that stands in two rules (the second is never used), or States.ALL before the end.

@@ -85,7 +85,8 @@ class ReviewClassifier(Construct):
     A fake review is recorded by its ids, so that the same one twice is one item, without its text; then the topic hears
     of it.
 
-    Example:
+    Example::
+
         classifier = ReviewClassifier(self, "Reviews", model_id="eu.amazon.nova-lite-v1:0")
         TargetRole(self, "TargetRole", child=classifier.state_machine, callers=callers)
 
@@ -324,7 +325,8 @@ class ReviewIntake(Construct):
     An execution's input is the review, as ReviewClassifier takes it. What follows gets the child's output, and makes
     the execution's. When the child fails, the execution fails with the child's own Error and Cause.
 
-    Example:
+    Example::
+
         ReviewIntake(
             self,
             "Intake",

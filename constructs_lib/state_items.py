@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class StateItems:
     """The items of a map run, out of the state's input, which has 256 KiB at most.
 
-    Example:
+    Example::
+
         StateItems("$states.input.orders", max_items="$states.input.limit")
 
     Args:

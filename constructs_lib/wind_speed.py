@@ -98,7 +98,8 @@ class WindSpeedWorkflow(Construct):
     With NOAA's bucket, `{"retry_of": "<execution name>"}` reads again only what that execution rejected and what
     failed in it, and merges it into its results: its files are those of one whole run.
 
-    Example:
+    Example::
+
         workflow = WindSpeedWorkflow(self, "WindSpeed", source=GsodSource.noaa(), unit="mph")
         workflow.state_machine.grant_start_execution(operator)
         workflow.results_bucket.grant_read(reader)

@@ -42,7 +42,8 @@ class QuotaAlarms(Construct):
 
     What it costs: $0.10 a month for each metric of each alarm, $0.50 for each composite alarm.
 
-    Example:
+    Example::
+
         topic = AlarmTopic(self, "AlarmTopic", email="oncall@example.com").topic
         QuotaAlarms(self, "Quotas", topic=topic)
 

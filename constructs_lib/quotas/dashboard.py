@@ -35,7 +35,8 @@ class QuotaDashboard(Construct):
     Several `sources` need CloudWatch's cross-account observability (`observability`): the dashboard is the monitoring
     account's, the alarms are each source's own, and so aren't on it.
 
-    Example:
+    Example::
+
         QuotaDashboard(self, "Dashboard", alarms=QuotaAlarms(self, "Alarms", topic=topic))
 
     Args:

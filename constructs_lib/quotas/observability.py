@@ -36,7 +36,8 @@ class MonitoringAccountSink(Construct):
     An account has one sink a Region. Where there is one already, CloudFormation can't make another: add the source
     accounts to that one's policy instead. Up to 100,000 source accounts can link to a sink.
 
-    Example:
+    Example::
+
         sink = MonitoringAccountSink(self, "Sink", source_accounts=["222222222222", "333333333333"])
         CfnOutput(self, "SinkArn", value=sink.sink_arn)
 
@@ -111,7 +112,8 @@ class SourceAccountLink(Construct):
     There they stand under this account's name. An account can link to five sinks. The sink comes first: its policy must
     name this account.
 
-    Example:
+    Example::
+
         SourceAccountLink(self, "Link", sink_arn="arn:aws:oam:us-east-1:111111111111:sink/a1b2c3d4-5678-…")
 
     Args:

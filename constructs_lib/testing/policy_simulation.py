@@ -229,7 +229,8 @@ class PolicySimulation:
         ::
 
             assert simulation.allows("Target", "states:StartExecution", "Child")
-            assert simulation.allows("cloudwatch.amazonaws.com", "sns:Publish", "Alerts", context={"aws:SourceArn": …})
+            context = {"aws:SourceArn": alarm_arn}
+            assert simulation.allows("cloudwatch.amazonaws.com", "sns:Publish", "Alerts", context=context)
 
         `principal` is a role of the templates, the ARN of another role or of a user, or a service principal. `resource`
         is one of the templates or any ARN without a wildcard; `*` for an action that takes none. `identity_policies`
