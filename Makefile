@@ -9,6 +9,8 @@ UV_VERSION := 0.13.8
 BIN        := $(CURDIR)/.venv/bin
 UV         := $(CURDIR)/.uv/bin/uv
 CDK        := $(CURDIR)/node_modules/.bin/cdk
+# A file's tests share apps and clouds, so a file stays in one process; ARGS="-n 0" is all of it in one.
+PARALLEL   := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The checkout's own tools come first: its Python, its Node (linked into .venv/bin) and its CDK CLI.
 export PATH      := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
@@ -27,10 +29,10 @@ demo: setup ## the app on the embedded AWS: wind speeds, or ARGS="reviews"; ARGS
 	@$(BIN)/python -m demo $(ARGS)
 
 test: setup ## every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 unit: setup ## the tests that need neither the embedded AWS nor a browser
-	$(BIN)/python -m pytest -m "not local and not browser" $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not local and not browser" $(ARGS)
 
 check: setup ## format, lint and types
 	$(BIN)/ruff format --check .

@@ -93,7 +93,7 @@ def _install(settings: Settings) -> None:
         state_failures,
         variables,
     )
-    from constructs_lib.local.emulator.map_runs import map_run
+    from constructs_lib.local.emulator.map_runs import item_formats, map_run
     from constructs_lib.local.emulator.services import (
         api,
         authorization,
@@ -138,6 +138,7 @@ def _install(settings: Settings) -> None:
     status_events.install()
     api.install()
     map_run.install(settings.map_concurrency)
+    item_formats.install()
     lambda_worker.install(settings)
     cloudformation.install()
     machine_names.install()

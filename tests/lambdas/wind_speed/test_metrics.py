@@ -180,8 +180,16 @@ def test_should_count_with_the_next_batch_what_comes_after_a_failed_one(
 @pytest.mark.parametrize(
     ("handler", "event", "key"),
     [
-        (index.handler, {"years": [2024], "stations": None, "max_objects": None, "prefix": ""}, "2024/"),
-        (reduce.handler, {"manifest": {"bucket": "results", "key": "manifest.json"}}, "manifest.json"),
+        (
+            index.handler,
+            {"years": [2024], "stations": None, "max_objects": None, "prefix": "", "retry_of": None},
+            "2024/",
+        ),
+        (
+            reduce.handler,
+            {"manifest": {"bucket": "results", "key": "manifest.json"}, "manifests": []},
+            "manifest.json",
+        ),
     ],
 )
 def test_should_count_for_the_other_functions_too(

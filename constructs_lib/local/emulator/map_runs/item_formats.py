@@ -20,8 +20,7 @@ from constructs_lib.local.emulator.map_runs import parquet
 from constructs_lib.local.emulator.map_runs.item import Item, ItemReaderError
 
 _MAX_HEADER_BYTES = 10 * 1024
-# The largest item that Step Functions reads. Python's own limit of a field, 128 KiB, is for the whole process.
-csv.field_size_limit(8 * 1024 * 1024)
+_MAX_ITEM_BYTES = 8 * 1024 * 1024
 # At a line's end a backslash is silently removed, as before any character that it doesn't escape; Python's reader would
 # take the line's end into the field. An even number of them are backslashes that escape each other.
 _BACKSLASH_AT_LINE_END = re.compile(r"(?<!\\)((?:\\\\)*)\\(?=[\r\n]|\Z)")
@@ -127,3 +126,8 @@ def _json_items(text: str, pointer: str | None, source: str) -> Iterator[Item]:
     if not isinstance(value, list):
         raise ItemReaderError(f"The object must hold a JSON array or object, not {type(value).__name__}.")
     return (Item(element, source) for element in value)
+
+
+def install() -> None:
+    """Read fields of CSV as large as an item may be: Python's own limit, 128 KiB, is one for the whole process."""
+    csv.field_size_limit(_MAX_ITEM_BYTES)

@@ -81,7 +81,7 @@ def in_seconds(seconds: float, zone: dt.timezone = dt.UTC) -> str:
         ("JSONata", {"Timestamp": "{% $states.input.at %}"}),
         ("JSONPath", {"SecondsPath": "$.seconds"}),
         ("JSONPath", {"TimestampPath": "$.at"}),
-        ("JSONPath", {"Timestamp": in_seconds(600)}),
+        pytest.param("JSONPath", {"Timestamp": in_seconds(600)}, id="JSONPath-Timestamp"),
     ],
     ids=str,
 )
