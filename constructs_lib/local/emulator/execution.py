@@ -10,12 +10,11 @@ from ministack.core import responses
 from moto.stepfunctions.parser.api import HistoryEventType, StateMachineType
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
-from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError, ProgramStopped
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError, ProgramRunning, ProgramStopped
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from constructs_lib.local.emulator.definitions.definition import Definition, MapSpec
 from constructs_lib.local.emulator.execution_log import execution_log
-from constructs_lib.local.emulator.language.positions import Position
 from constructs_lib.local.emulator.machines import type_of
 from constructs_lib.local.emulator.tasks.role_sessions import RoleSession
 
@@ -107,9 +106,12 @@ class Running:
         self._environments: dict[str, Any] = {}
 
     @contextmanager
-    def entered(self, arn: str, env: Any) -> Iterator[None]:
-        """Known under `arn` while the block runs."""
+    def entered(self, record: dict[str, Any], env: Any) -> Iterator[None]:
+        """Known under its ARN while the block runs; it is running, unless it was stopped before it could begin."""
+        arn = record["executionArn"]
         with self._lock:
+            if not record.get("isHalted"):
+                env._program_state = ProgramRunning()
             self._environments[arn] = env
         try:
             yield
@@ -118,6 +120,12 @@ class Running:
                 # A redrive may have begun meanwhile.
                 if self._environments.get(arn) is env:
                     del self._environments[arn]
+
+    def halt(self, record: dict[str, Any]) -> Any:
+        """Moto's environment of an execution; None when it isn't under way, and it won't begin any more."""
+        with self._lock:
+            record["isHalted"] = True
+            return self._environments.get(record["executionArn"])
 
     def find(self, arn: str) -> Any:
         """Moto's environment of an execution; None when it isn't under way."""
@@ -142,13 +150,15 @@ def run_program(env: Any, record: dict[str, Any], program: Any) -> bool:
         Whether it has ended by itself; False: it was stopped.
 
     """
-    events = _open_history(env, record)
-    if type_of(record["executionArn"]) == "STANDARD":
-        env.position = record["position"] = record.get("position") or Position()
-    with running.entered(record["executionArn"], env):
+    with running.entered(record, env):
+        if not env.is_running():
+            return False
+        events = _open_history(env, record)
+        env.position = record.get("position")
         program.eval(env)
     state = env._program_state
-    if record["status"] != "RUNNING" or isinstance(state, ProgramStopped):
+    # Its history isn't this one any more: it was stopped, and has perhaps been redriven since.
+    if record["events"] is not events or record["status"] != "RUNNING" or isinstance(state, ProgramStopped):
         return False
     status = "TIMED_OUT"
     if isinstance(state, ProgramEnded):

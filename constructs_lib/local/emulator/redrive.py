@@ -51,7 +51,7 @@ def redrive(record: dict[str, Any], token: str | None) -> str:
 def take_up(record: dict[str, Any]) -> None:
     """Make a Standard execution's record one that runs, from where it was."""
     position = record["position"].resumed(record.get("error"))
-    for name in ("error", "cause"):
+    for name in ("error", "cause", "isHalted"):
         record.pop(name, None)
     record.update(
         stopDate=None,
@@ -93,7 +93,7 @@ def _refusal(record: dict[str, Any]) -> str | None:
         events=0 if is_express else len(record["events"]),
     )
     if reason is None and not is_express and "position" not in record:
-        return "the local cloud doesn't know where it was: it never ran"
+        return "the local cloud doesn't know where it was"
     return reason
 
 

@@ -111,7 +111,9 @@ class _Branch:
         self._position = position
 
     def eval(self, env: Any) -> None:
-        """Run it in its frame."""
+        """Run it in its frame, unless the state has been stopped before it began."""
+        if not env.is_running():
+            return
         env.position = self._position
         if self._position.has_ended:
             env.states.reset(input_value=self._position.output)

@@ -16,6 +16,7 @@ from ministack.services import stepfunctions
 
 from constructs_lib.local.emulator import redrive
 from constructs_lib.local.emulator.execution import Execution, in_context, run_program, running
+from constructs_lib.local.emulator.language.positions import Position
 from constructs_lib.local.emulator.machines import execution_arn
 from constructs_lib.local.emulator.map_runs.item_batcher import Batch
 from constructs_lib.local.emulator.patches import require
@@ -136,12 +137,13 @@ class Children:
         with self.changed:
             self._over = True
             for index in self._under_way:
-                child = {**(self._records[index] or {}), "stopDate": responses.now_iso(), "status": "ABORTED"}
+                begun = self._records[index] or {}
+                child = {**begun, "stopDate": responses.now_iso(), "status": "ABORTED"}
                 child |= {"output": None, "events": list(child["events"])}
                 self._records[index] = child
                 self._keep(child)
                 self._move("running", "aborted", index)
-                if env := running.find(child["executionArn"]):
+                if env := running.halt(begun):
                     env.set_stop(stop_date=None, cause=None, error=None)
             self._under_way.clear()
             for index in self._waiting:
@@ -218,6 +220,7 @@ class Children:
             "outputDetails": {"included": True},
             "mapRunArn": self._record["mapRunArn"],
             "redriveCount": 0,
+            **({"position": Position()} if self._execution_type == "STANDARD" else {}),
             "events": [],
             "mockAttempts": {},
         }
@@ -247,7 +250,7 @@ def _again(earlier: dict[str, Any]) -> dict[str, Any]:
         redrive.take_up(child)
         return child
     # An Express child begins anew; that it has no redriveDate, and another startDate, is recorded.
-    for name in ("error", "cause"):
+    for name in ("error", "cause", "isHalted"):
         child.pop(name, None)
     count = earlier["redriveCount"] + 1
     return child | {"status": "RUNNING", "startDate": responses.now_iso(), "stopDate": None, "output": None} | {

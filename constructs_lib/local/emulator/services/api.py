@@ -25,6 +25,7 @@ from constructs_lib.local.emulator.answers import Handler, RequestError, Respons
 from constructs_lib.local.emulator.definitions.definition import InvalidDefinitionError, compile_definition
 from constructs_lib.local.emulator.execution import running
 from constructs_lib.local.emulator.execution_log import check_logging
+from constructs_lib.local.emulator.language.positions import Position
 from constructs_lib.local.emulator.machines import Machine, execution_arn, find_machine
 from constructs_lib.local.emulator.patches import replace, require
 from constructs_lib.local.emulator.services import authorization
@@ -142,7 +143,7 @@ class StatesApi:
     def stop_execution(self, data: dict[str, Any]) -> Response:
         """StopExecution: abort the record, its map runs and their children, then the interpreter."""
         record = _record(data["executionArn"], "execution")
-        env = running.find(data["executionArn"])
+        env = running.halt(record) if record["status"] == "RUNNING" else None
         if env is None:
             return self._stop(data)
         maps = list(env.aws_execution_details.map_runs)
@@ -288,6 +289,7 @@ def _new_record(machine: Machine, arn: str, name: str, text: str, data: dict[str
         "traceHeader": data.get("traceHeader"),
         "machine": machine,
         "redriveCount": 0,
+        **({} if machine.is_express else {"position": Position()}),
         "mockAttempts": {},
         # MiniStack's word for it: no status event goes to EventBridge.
         "sync": machine.is_express,

@@ -4,6 +4,7 @@ What is expected is AWS's: https://github.com/radkawar/stackd/blob/main/testdata
 """
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -204,6 +205,34 @@ def _types(cloud: Cloud, arn: str) -> list[str]:
     states = cloud.client("stepfunctions")
     (child,) = states.list_executions(mapRunArn=run)["executions"]
     return [event["type"] for event in states.get_execution_history(executionArn=child["executionArn"])["events"]]
+
+
+@pytest.mark.parametrize("kind", ["STANDARD", "EXPRESS", "INLINE"])
+def test_should_go_on_whenever_it_was_stopped(cloud: Cloud, broken: Breakable, kind: str) -> None:
+    states = cloud.client("stepfunctions")
+    mode = {"Mode": "INLINE"} if kind == "INLINE" else {"Mode": "DISTRIBUTED", "ExecutionType": kind}
+    children = {
+        "First": broken.mark("'first'", Next="Wait"),
+        "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Last"},
+        "Last": broken.mark("'last'", End=True),
+    }
+    processor = {"ProcessorConfig": mode, "StartAt": "First", "States": children}
+    machine = cloud.machine({"Each": {"Type": "Map", "Items": ITEMS[:4], "ItemProcessor": processor, "End": True}})
+    arn = cloud.start(machine)
+    for seconds in (0, 0, 0.02, 0.05, 0.1, 0.2):
+        time.sleep(seconds)
+        states.stop_execution(executionArn=arn)
+        states.redrive_execution(executionArn=arn)
+
+    ended = cloud.wait(arn)
+
+    assert (ended.status, ended.output) == ("SUCCEEDED", ITEMS[:4]), ended.cause
+    assert [event["id"] for event in ended.events] == list(range(1, len(ended.events) + 1))
+    if kind != "INLINE":
+        for run in states.list_map_runs(executionArn=arn)["mapRuns"][-1:]:
+            described = states.describe_map_run(mapRunArn=run["mapRunArn"])
+            assert described["status"] == "SUCCEEDED"
+            assert {name: n for name, n in described["itemCounts"].items() if n} == {"succeeded": 4, "total": 4}
 
 
 def test_should_not_run_a_map_again_that_is_done(cloud: Cloud, broken: Breakable) -> None:
