@@ -1,7 +1,7 @@
 """Redrives: an execution that failed, was stopped or timed out goes on where it was, under the same ARN.
 
 The words of the refusals, and that a token is looked at first, are recorded:
-https://github.com/radkawar/stackd/blob/main/testdata/aws/stepfunctions/redrive_execution.json.
+https://github.com/radkawar/stackd/blob/9dc356f/testdata/aws/stepfunctions/redrive_execution.json.
 """
 
 import contextvars

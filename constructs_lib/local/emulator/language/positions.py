@@ -4,7 +4,7 @@ A machine, a branch of a Parallel and an iteration of an inline Map have each a 
 last, with what it was entered with. A redrive begins at that state, without entering it anew: its events follow on the
 entry's. What has ended inside a Map or Parallel keeps its output. That is what AWS documents
 (https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html); which events it leaves out is recorded:
-https://github.com/radkawar/stackd/blob/main/testdata/aws/stepfunctions/redrive_execution.json.
+https://github.com/radkawar/stackd/blob/9dc356f/testdata/aws/stepfunctions/redrive_execution.json.
 """
 
 from dataclasses import dataclass, field, replace

@@ -3,7 +3,7 @@
 On a redrive the same Map Run takes up what was left: children that never started are started, STANDARD ones that were
 unsuccessful are redriven, EXPRESS ones begin anew under their ARN, and the others stay as they are:
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html. Which permission is asked for, and of whom,
-is recorded: https://github.com/radkawar/stackd/blob/main/testdata/aws/stepfunctions/redrive_map.json.
+is recorded: https://github.com/radkawar/stackd/blob/9dc356f/testdata/aws/stepfunctions/redrive_map.json.
 """
 
 import threading

@@ -152,7 +152,7 @@ class MapRun:
             else:
                 self._children.take_up(self._earlier._children)
         except AccessDeniedError as error:
-            # The name is recorded: https://github.com/radkawar/stackd/blob/main/testdata/aws/stepfunctions/redrive_map.json
+            # The name is recorded: https://github.com/radkawar/stackd/blob/9dc356f/testdata/aws/stepfunctions/redrive_map.json
             raise MapRunError("States.Runtime", str(error)) from error
         finally:
             self._earlier = None

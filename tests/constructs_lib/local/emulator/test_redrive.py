@@ -1,6 +1,6 @@
 """Redrives on the running emulator: what runs again, what doesn't, and what the history says.
 
-The sequences of events are those of AWS: https://github.com/radkawar/stackd/blob/main/testdata/aws/stepfunctions/redrive_execution.json.
+The sequences of events are those of AWS: https://github.com/radkawar/stackd/blob/9dc356f/testdata/aws/stepfunctions/redrive_execution.json.
 """
 
 import json
@@ -357,6 +357,35 @@ def test_should_answer_by_the_token_first(cloud: Cloud, broken: Breakable) -> No
     assert refusal(states.redrive_execution, executionArn=failed.arn, clientToken="with space") == (
         "ValidationException", f"1 validation error detected: Value 'with space' at 'clientToken' {pattern}",
     )  # fmt: skip
+
+
+@local
+def test_should_wait_for_a_token_of_its_own(cloud: Cloud, broken: Breakable) -> None:
+    states, queues = cloud.client("stepfunctions"), cloud.client("sqs")
+    url = queues.create_queue(QueueName=cloud.name("queue"))["QueueUrl"]
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Arguments": {"QueueUrl": url, "MessageBody": "{% $states.context.Task.Token %}"},
+        "End": True,
+    }
+
+    def token() -> str:
+        (message,) = until(lambda: queues.receive_message(QueueUrl=url).get("Messages"))
+        queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return str(message["Body"])
+
+    arn = cloud.start(cloud.machine({"Ask": task}))
+    first = token()
+    states.send_task_failure(taskToken=first, error="Later")
+    assert cloud.wait(arn).error == "Later"
+
+    states.redrive_execution(executionArn=arn)
+    second = token()
+
+    assert refusal(states.send_task_success, taskToken=first, output="1")[0] == "TaskTimedOut"
+    states.send_task_success(taskToken=second, output="2")
+    assert cloud.wait(arn).output == 2
 
 
 @local

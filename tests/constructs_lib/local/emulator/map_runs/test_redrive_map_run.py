@@ -1,6 +1,6 @@
 """Redrives of Map Runs on the running emulator: which children run again, from where, and how they are counted.
 
-What is expected is AWS's: https://github.com/radkawar/stackd/blob/main/testdata/aws/stepfunctions/redrive_map.json.
+What is expected is AWS's: https://github.com/radkawar/stackd/blob/9dc356f/testdata/aws/stepfunctions/redrive_map.json.
 """
 
 import json
@@ -307,15 +307,15 @@ def test_should_need_the_permission_of_the_machines_role(
     denied = broken.redrive(failed.arn)
 
     assert (denied.status, denied.error) == ("FAILED", "States.Runtime")
-    assert f"is not authorized to perform: {needed} on resource: {machine.rpartition(':')[0][:14]}" in denied.cause
+    prefix = machine.rpartition(":stateMachine:")[0]
+    exact = f"{prefix}:{resource.format(machine=machine.rpartition(':')[2])}"
+    assert f"is not authorized to perform: {needed} on resource: {exact.removesuffix('*')}" in denied.cause
     assert [event["type"] for event in since_redrive(denied)] == [
         "ExecutionRedriven", "MapRunRedriven", "MapRunFailed", "MapStateFailed", "ExecutionFailed",
     ]  # fmt: skip
     after = cloud.map_run(failed.arn)
     assert (after["executionCounts"], after["redriveCount"]) == (before["executionCounts"], 1)
 
-    prefix = machine.rpartition(":stateMachine:")[0]
-    exact = f"{prefix}:{resource.format(machine=machine.rpartition(':')[2])}"
     put_policy(cloud, role, allow("s3:*"), allow(needed, exact))
     assert broken.redrive(failed.arn).status == "SUCCEEDED"
     assert counts(cloud, failed) == {"succeeded": 6, "total": 6, "resultsWritten": 6}
