@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.constructs_lib.local.emulator.conftest import Cloud, Execution
+from tests.constructs_lib.local.emulator.conftest import SOURCE_ACCOUNT, Cloud, Execution
 from tests.constructs_lib.local.emulator.redriving import Breakable, chain, since_redrive
 from tests.constructs_lib.local.emulator.services.test_api import refusal
-from tests.constructs_lib.local.emulator.waiting import allow, put_policy, until
+from tests.constructs_lib.local.emulator.waiting import allow, machine_in, put_policy, status, until
 
 pytestmark = pytest.mark.local
 
@@ -319,6 +319,26 @@ def test_should_need_the_permission_of_the_machines_role(
     put_policy(cloud, role, allow("s3:*"), allow(needed, exact))
     assert broken.redrive(failed.arn).status == "SUCCEEDED"
     assert counts(cloud, failed) == {"succeeded": 6, "total": 6, "resultsWritten": 6}
+
+
+@kinds
+def test_should_be_redriven_in_another_account(cloud: Cloud, kind: str) -> None:
+    states = cloud.client("stepfunctions", SOURCE_ACCOUNT)
+    tell = "{% $states.context.Execution.RedriveCount = 0 ? $error('not yet') : $states.input %}"
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
+        "StartAt": "Tell",
+        "States": {"Tell": {"Type": "Pass", "Output": tell, "End": True}},
+    }
+    state = {"Type": "Map", "Items": [1], "ItemProcessor": processor, "End": True}
+    machine = machine_in(cloud, SOURCE_ACCOUNT, {"Each": state})
+    arn = states.start_execution(stateMachineArn=machine)["executionArn"]
+    until(lambda: status(cloud, arn) == "FAILED")
+
+    states.redrive_execution(executionArn=arn)
+
+    until(lambda: status(cloud, arn) == "SUCCEEDED")
+    assert states.describe_execution(executionArn=arn)["output"] == "[1]"
 
 
 @kinds
