@@ -7,12 +7,13 @@ it will consume. The account that the load is meant for is named by the deployer
 import math
 from typing import cast
 
-from aws_cdk import Acknowledgment, CfnElement, CfnOutput, Duration, Environment, Stack, Token, Validations
+from aws_cdk import Acknowledgment, CfnElement, CfnOutput, Duration, Environment, Stack, Token
 from constructs import Construct
 
 from constructs_lib._checks import usage_error
 from constructs_lib._load_plan import Load, LoadPlan
 from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
+from stacks.acknowledgements import acknowledge
 from stacks.settings import LoadTestSetting
 
 
@@ -136,7 +137,8 @@ class LoadTestStack(Stack):
             else {},
         }
         for construct, wildcards in resources.items():
-            Validations.of(construct).acknowledge(
+            acknowledge(
+                construct,
                 Acknowledgment(
                     id="AwsSolutions-SF1",
                     reason="Errors are logged. Every event of a load is two million lines for a million transitions, "

@@ -3,7 +3,7 @@
 Either can be deployed first: they refer to each other by names that stand here, and share nothing else.
 """
 
-from aws_cdk import Acknowledgment, CfnOutput, Environment, Stack, Token, Validations
+from aws_cdk import Acknowledgment, CfnOutput, Environment, Stack, Token
 from constructs import Construct
 
 from constructs_lib import (
@@ -16,6 +16,7 @@ from constructs_lib import (
     TargetRole,
     WorkflowIdentity,
 )
+from stacks.acknowledgements import acknowledge
 from stacks.settings import RETENTION, AccountsSetting, Settings
 
 CHILD = "review-classifier"
@@ -87,7 +88,8 @@ class ReviewsTargetStack(Stack):
 
     def _acknowledge(self) -> None:
         region = "<AWS::Region>" if Token.is_unresolved(self.region) else self.region
-        Validations.of(self.classifier).acknowledge(
+        acknowledge(
+            self.classifier,
             _NO_RESOURCE,
             Acknowledgment(
                 id="AwsSolutions-IAM5[Action::kms:GenerateDataKey*]",
@@ -95,19 +97,21 @@ class ReviewsTargetStack(Stack):
                 "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html.",
             ),
         )
-        Validations.of(self.classifier).acknowledge(
+        acknowledge(
+            self.classifier,
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:bedrock:*::foundation-model/"
                 f"{self.classifier.foundation_model_id}]",
                 reason="An inference profile chooses the Region; the statement holds for that profile only: "
                 "https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html.",
-            )
+            ),
         )
-        Validations.of(self.target_role).acknowledge(
+        acknowledge(
+            self.target_role,
             Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:{region}:{self.account}:execution:{CHILD}:*]",
                 reason="The executions of the one child: their names aren't known before they start.",
-            )
+            ),
         )
 
 
@@ -152,4 +156,4 @@ class ReviewsSourceStack(Stack):
             value=self.alarm_topic.topic.topic_arn,
             description="Subscribe to hear of failed executions.",
         )
-        Validations.of(self.intake).acknowledge(_NO_RESOURCE)
+        acknowledge(self.intake, _NO_RESOURCE)

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from aws_cdk import Acknowledgment, CfnElement, CfnOutput, Duration, Environment, Stack, Token, Validations
+from aws_cdk import Acknowledgment, CfnElement, CfnOutput, Duration, Environment, Stack, Token
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
@@ -11,6 +11,7 @@ from constructs import Construct
 
 from constructs_lib import AlarmTopic, ExecutionAlarms, GsodSource, WindSpeedWorkflow
 from constructs_lib.wind_speed import NOAA_BUCKET, RESULT_FILES
+from stacks.acknowledgements import acknowledge
 from stacks.settings import RETENTION, Settings
 
 
@@ -118,16 +119,18 @@ class WindSpeedStack(Stack):
             resources[f"{results}/runs/*/objects.csv"] = one_run
         else:
             resources[f"{states}:mapRun:<{machine}.Name>/{workflow.map.label}:*"] = map_run
-        Validations.of(workflow).acknowledge(
+        acknowledge(
+            workflow,
             *(
                 Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{resource}]", reason=reason)
                 for resource, reason in resources.items()
-            )
+            ),
         )
-        Validations.of(workflow.results_bucket).acknowledge(
+        acknowledge(
+            workflow.results_bucket,
             Acknowledgment(
                 id="AwsSolutions-S1",
                 reason="One state machine writes these results of public data; access logs would need a second bucket, "
                 "which nobody reads and which outlives the stack. CloudTrail data events serve an audit.",
-            )
+            ),
         )

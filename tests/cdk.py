@@ -26,9 +26,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def make_app(context: Mapping[str, object] | None = None, *, outdir: Path | None = None) -> App:
-    """An app without CDK's template validation, which takes a second; one test of the whole app has it."""
+    """An app of the tests' own process, which validates no template."""
     out = None if outdir is None else str(outdir)
-    return App(builtin_cloud_formation_validation=False, context=context, outdir=out)
+    return App(context=context, outdir=out)
 
 
 def synthesize_app(folder: Path, context: Mapping[str, object]) -> Path:

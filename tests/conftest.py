@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# No app of this process has CDK's template validation, which takes a second; one test of the whole app has it. Set
+# before jsii's Node starts. (The keyword of App's that does it is younger than the lowest aws-cdk-lib promised.)
+os.environ["CDK_VALIDATION"] = "false"
+
 
 def pytest_configure() -> None:
     """Forget how wide the caller's terminal is: GNU readline tells it to the processes of pytest-xdist."""

@@ -27,7 +27,7 @@ TINY_APP = """
 from aws_cdk import App, CfnOutput, Stack
 from aws_cdk import aws_stepfunctions as sfn
 
-app = App(builtin_cloud_formation_validation=False)
+app = App()
 stack = Stack(app, "MyStack")
 echo = sfn.Pass.jsonata(stack, "Echo")
 machine = sfn.StateMachine(
@@ -106,7 +106,12 @@ def test_should_show_a_library_block_that_synthesizes(monkeypatch: pytest.Monkey
 @pytest.mark.local
 def test_should_show_a_local_cloud_block_that_runs(tmp_path: Path) -> None:
     block = next(block for block in BLOCKS["python"] if "LocalCloud" in block)
-    environment = {"CDK_OUTDIR": str(tmp_path / "cdk.out"), "PATH": _path(), "PYTHONPATH": str(ROOT)}
+    environment = {
+        "CDK_OUTDIR": str(tmp_path / "cdk.out"),
+        "CDK_VALIDATION": "false",
+        "PATH": _path(),
+        "PYTHONPATH": str(ROOT),
+    }
     subprocess.run([sys.executable, "-c", TINY_APP], cwd=tmp_path, env=environment, check=True)
     subprocess.run([sys.executable, "-c", block], cwd=tmp_path, env=environment, check=True)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import aws_cdk
 
-every = aws_cdk.App(builtin_cloud_formation_validation=False)  # which takes seconds
+every = aws_cdk.App()
 synth = every.synth
 
 

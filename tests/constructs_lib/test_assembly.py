@@ -226,11 +226,7 @@ def test_refuses_a_file(tmp_path: Path) -> None:
 def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     """A real app: a stage of two stacks, a nested stack, a definition in a file, a reference across stacks."""
     folder = tmp_path_factory.mktemp("app")
-    app = cdk.App(
-        outdir=str(folder / "cdk.out"),
-        context={"aws:cdk:enable-path-metadata": True},
-        builtin_cloud_formation_validation=False,
-    )
+    app = cdk.App(outdir=str(folder / "cdk.out"), context={"aws:cdk:enable-path-metadata": True})
     stage = cdk.Stage(app, "Prod", env=cdk.Environment(account="222222222222", region="eu-west-1"))
     shared = cdk.Stack(stage, "Shared")
     function = lambda_.Function(

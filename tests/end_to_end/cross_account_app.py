@@ -58,8 +58,7 @@ def synthesize(folder: Path, *, source: str, target: str) -> tuple[Path, Path]:
     """
     assemblies = (folder / "source", folder / "target")
     for assembly, stack_of in zip(assemblies, (SourceStack, TargetStack), strict=True):
-        # Without CDK's template validation, which takes a second.
-        app = App(outdir=str(assembly), builtin_cloud_formation_validation=False)
+        app = App(outdir=str(assembly))
         stack_of(app, source=source, target=target)
         app.synth()
     return assemblies

@@ -145,8 +145,7 @@ class Load:
 @pytest.fixture(scope="module")
 def load(cloud: LocalCloud, cdk_cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Load:
     assembly = tmp_path_factory.mktemp("load") / "cdk.out"
-    # Without CDK's template validation, which takes a second.
-    app = App(outdir=str(assembly), builtin_cloud_formation_validation=False)
+    app = App(outdir=str(assembly))
     stack = Generators(app)
     environment = Environment(account=DEFAULT_ACCOUNT, region=DEFAULT_REGION)
     load_test = LoadTestStack(app, "LoadTest", settings=SETTING, env=environment)
