@@ -14,6 +14,7 @@ from constructs_lib._checks import check_kind, is_whole_number, usage_error
 from constructs_lib._lambda_task import jsonata
 from constructs_lib._load_consumption import MAX_HOLD_SECONDS, MAX_TRANSITIONS, ExecutionLoad, TransitionShape
 from constructs_lib._state_machine_log import state_machine_log
+from constructs_lib._state_machine_role import state_machine_role
 
 # To be delayed by a quota is what a load may be for, so this has to be much longer than its transitions take.
 _TRANSITIONS_TIMEOUT_SECONDS = 3600
@@ -168,4 +169,5 @@ def load_state_machine(
         query_language=sfn.QueryLanguage.JSONATA,
         timeout=Duration.seconds(timeout_seconds),
         logs=log,
+        role=state_machine_role(scope),
     )

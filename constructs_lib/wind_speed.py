@@ -33,6 +33,7 @@ from constructs_lib._handlers import handlers_code
 from constructs_lib._lambda_task import LambdaTask, jsonata
 from constructs_lib._run_limits import warn_of_concurrency
 from constructs_lib._state_machine_log import log_everything, state_machine_log
+from constructs_lib._state_machine_role import state_machine_role
 from constructs_lib._wind_speed_input import FIRST_YEAR, UNITS, Unit
 from constructs_lib.distributed_map import S3DistributedMap, is_chain
 from constructs_lib.object_source import KeyExpression, ObjectSource, key_statements
@@ -192,7 +193,7 @@ class WindSpeedWorkflow(Construct):
         self._state_machine = sfn.StateMachine(
             self,
             "StateMachine",
-            role=self._state_machine_role(),
+            role=state_machine_role(self),
             definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
             query_language=sfn.QueryLanguage.JSONATA,
             timeout=Duration.hours(1),
@@ -366,23 +367,6 @@ class WindSpeedWorkflow(Construct):
                     resources=[self._results.arn_for_objects(f"runs/*/{name}") for name in RESULT_FILES],
                 ),
             ],
-        )
-
-    def _state_machine_role(self) -> iam.Role:
-        # The conditions keep Step Functions from using the role for another account's machines; not every version of
-        # CDK that is allowed makes them.
-        stack = Stack.of(self)
-        machines = stack.format_arn(
-            service="states",
-            resource="stateMachine",
-            resource_name="*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        conditions = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": machines}}
-        return iam.Role(
-            self,
-            "StateMachineRole",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com", conditions=conditions),
         )
 
     def _function(

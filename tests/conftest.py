@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from constructs_lib.local import LocalCloud
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+    from syrupy.assertion import SnapshotAssertion
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,6 +41,15 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Syrupy's, at the locked aws-cdk-lib: another version's templates differ in what CDK adds by itself."""
+    locked = re.findall(r'name = "aws-cdk-lib"\nversion = "(.*)"', (ROOT / "uv.lock").read_text())
+    if [version("aws-cdk-lib")] != locked:
+        pytest.skip(f"snapshots are of aws-cdk-lib {', '.join(locked)}; this is {version('aws-cdk-lib')}")
+    return snapshot
 
 
 @pytest.fixture(scope="session")
