@@ -44,7 +44,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "docs/adr": "adr/index.md",
 }
-LINK = re.compile(r"(?<=\]\()(?!https?:|#)[^)]+")
+LINK = re.compile(r"(?<=\]\()(?!https?:|#)[^)#]+")
 
 
 def document_constant(_app: Sphinx, what: str, name: str, value: object, _options: object, lines: list[str]) -> None:

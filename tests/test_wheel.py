@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
-import venv
 import zipfile
-from importlib.metadata import PathDistribution, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from packaging.requirements import Requirement
 
 from tests.cdk import process_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.wheel import build_wheel, install
 
 pytestmark = pytest.mark.local
 
@@ -61,48 +54,12 @@ app.synth()
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    (built,) = folder.glob("*.whl")
-    return built
+    return build_wheel(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def site_packages(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel and, linked from this one, the packages that it declares, and theirs."""
-    folder = tmp_path_factory.mktemp("empty")
-    venv.create(folder, symlinks=True)
-    (site,) = folder.glob("lib/python*/site-packages")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-    (info,) = site.glob("*.dist-info")
-    for path in sorted({path for name in declared(PathDistribution(info)) for path in top_level(name)}):
-        (site / path.name).symlink_to(path)
-    return site
-
-
-def declared(installed: PathDistribution) -> set[str]:
-    """The names of the distributions that `installed` requires without an extra, and that those require."""
-    names: set[str] = set()
-    to_do: list[PathDistribution] = [installed]
-    while to_do:
-        for text in to_do.pop().requires or []:
-            requirement = Requirement(text)
-            applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-            if applies and requirement.name not in names:
-                names.add(requirement.name)
-                found = distribution(requirement.name)
-                assert isinstance(found, PathDistribution)
-                to_do.append(found)
-    return names
-
-
-def top_level(name: str) -> Iterator[Path]:
-    """The files and folders that the distribution `name` has in site-packages."""
-    found = distribution(name)
-    for entry in {file.parts[0] for file in found.files or [] if file.parts[0] != ".."}:
-        yield Path(str(found.locate_file(entry)))
+    return install(wheel, tmp_path_factory.mktemp("empty"))
 
 
 def test_should_carry_the_handlers_and_nothing_that_is_not_for_users(wheel: Path) -> None:
