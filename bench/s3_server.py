@@ -19,7 +19,7 @@ from hashlib import md5
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qs, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qs, quote_plus, unquote
 from xml.sax.saxutils import escape
 
 from bench.certificate import write_certificate
@@ -51,11 +51,18 @@ class Store:
     buckets: dict[str, dict[str, bytes]]
     faults: dict[str, Fault] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
-    user_agents: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)  # of each request, their names in small letters
     content_types: dict[str, str] = field(default_factory=dict)
+    # Refuses what is signed for another one; empty: nothing.
+    region: str = ""
     # The SDK always asks for URL-encoded keys; S3 encodes them, some emulators don't.
     url_encoding: bool = True
     _sorted: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def user_agents(self) -> list[str]:
+        """Of each request; empty where it had none."""
+        return [headers.get("user-agent", "") for headers in self.headers]
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
         """Store one object."""
@@ -80,7 +87,7 @@ class Store:
 
 def list_page(store: Store, bucket: str, query: Mapping[str, list[str]]) -> str:
     """Answer one ListObjectsV2 request as S3's XML."""
-    encoded = (lambda key: quote_plus(key, safe="/")) if store.url_encoding else escape
+    encoded = (lambda key: quote_plus(key, safe="/")) if store.url_encoding else _escaped
     encoding = "<EncodingType>url</EncodingType>" if store.url_encoding else ""
 
     def argument(name: str, default: str = "") -> str:
@@ -116,7 +123,7 @@ def list_page(store: Store, bucket: str, query: Mapping[str, list[str]]) -> str:
             f"<Name>{bucket}</Name><Prefix>{encoded(prefix)}</Prefix>",
             f"<KeyCount>{len(contents) + len(folders)}</KeyCount><MaxKeys>{limit}</MaxKeys>{encoding}",
             f"<IsTruncated>{str(truncated).lower()}</IsTruncated>",
-            f"<NextContinuationToken>{escape(last)}</NextContinuationToken>" if truncated else "",
+            f"<NextContinuationToken>{_escaped(last)}</NextContinuationToken>" if truncated else "",
             *(
                 f"<Contents><Key>{encoded(key)}</Key><LastModified>2025-10-06T08:03:00.000Z</LastModified>"
                 "<ETag>&quot;9b2cf535f27731c974343645a3985328&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm>"
@@ -130,10 +137,14 @@ def list_page(store: Store, bucket: str, query: Mapping[str, list[str]]) -> str:
     )
 
 
-def _error(code: str) -> bytes:
+def _escaped(text: str) -> str:
+    return escape(text, {'"': "&quot;", "\r": "&#13;"})
+
+
+def _error(code: str, more: str = "") -> bytes:
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{code}</Message></Error>'.encode()
-    )
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{code}</Message>{more}</Error>'
+    ).encode()
 
 
 class _Connection(asyncio.Protocol):
@@ -176,15 +187,21 @@ class _Connection(asyncio.Protocol):
 
     def answer(self, head: bytes, body: bytes) -> tuple[bytes, bool]:
         """Return the whole response, and whether the connection ends with it."""
-        method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
-        agent = re.search(rb"(?i)\r\nuser-agent: *([^\r]*)", head)
+        first, *lines = head.decode().split("\r\n")
+        method, target, _ = first.split(" ")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         self.store.requests.append(f"{method} {target}")
-        self.store.user_agents.append(agent[1].decode() if agent else "")
-        url = urlsplit(target)
-        path = unquote(url.path).lstrip("/")
-        named = re.search(rb"(?i)\r\nhost: *([^\r.]+)\.localhost", head)
-        bucket, _, key = (named[1].decode(), "", path) if named else path.partition("/")
-        query = parse_qs(url.query, keep_blank_values=True)
+        self.store.headers.append(headers)
+        path, _, asked = re.sub("^http://[^/]*", "", target).partition("?")
+        path = unquote(path).removeprefix("/")
+        named = re.match(r"([^.]+)\.localhost", headers.get("host", ""))
+        bucket, _, key = (named[1], "", path) if named else path.partition("/")
+        query = parse_qs(asked, keep_blank_values=True)
+        signed_for = headers.get("authorization", "").split("/")[2:3]
+        if self.store.region and signed_for != [self.store.region]:
+            return _response(
+                400, _error("AuthorizationHeaderMalformed", f"<Region>{self.store.region}</Region>")
+            ), False
         fault = self.store.fault(key or query.get("prefix", [""])[0])
         if fault is not None and not fault.cut:
             return _response(fault.status, _error(fault.code)), False
@@ -192,8 +209,7 @@ class _Connection(asyncio.Protocol):
             return _response(404, _error("NoSuchBucket")), False
         if method == "PUT":
             self.store.put(bucket, key, body)
-            declared = re.search(rb"(?i)\r\ncontent-type: *([^\r]*)", head)
-            self.store.content_types[key] = declared[1].decode() if declared else ""
+            self.store.content_types[key] = headers.get("content-type", "")
             return _response(200, b""), False
         if not key:
             return _response(200, list_page(self.store, bucket, query).encode(), chunked=True), False

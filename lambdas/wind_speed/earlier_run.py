@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class UnknownRun(Exception):  # noqa: N818 - the name that users see as the execution's error
-    """There is no such execution, or none that wrote results."""
+    """There is no such execution, or none that wrote results which can be completed."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,17 @@ class EarlierRun:
             summary: dict[str, Any] = json.loads(s3.read(bucket, f"{folder}summary.json"))
             rejected = s3.read(bucket, f"{folder}rejected.csv").decode()
         except ClientError as error:
-            # Without the permission to list the bucket, S3 answers for a missing object as for a forbidden one.
-            if error.response["Error"]["Code"] not in {"NoSuchKey", "AccessDenied"}:
+            if not s3.is_missing(error):
                 raise
             raise UnknownRun(
                 f"retry_of is {name!r}, and s3://{bucket}/{folder} has no summary.json and rejected.csv; allowed: the"
                 " name of an execution whose reducer has run. One whose map or reducer failed is to be redriven."
                 f" ({error})"
             ) from None
+        if "manifests" not in summary:
+            raise UnknownRun(
+                f"retry_of is {name!r}, and s3://{bucket}/{folder}summary.json doesn't name the results that stand: an"
+                " older version of this state machine wrote it. Start a new execution without retry_of."
+            )
         keys = [row["key"] for row in csv.DictReader(io.StringIO(rejected, newline=""))]
         return cls(keys, summary["objects_listed"], summary["unit"], summary["years"], summary["manifests"])

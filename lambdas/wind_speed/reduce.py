@@ -17,6 +17,8 @@ from itertools import chain
 from sys import intern
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from botocore.exceptions import ClientError
+
 from . import gsod, page, s3
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class CountMismatch(Exception):  # noqa: N818 - the name that users see as the e
 
 
 class MissingInput(Exception):  # noqa: N818 - as above
-    """A child execution failed, and the map's result file leaves out which objects it had."""
+    """The map's result file leaves out which objects a failed child had, or an earlier execution's results are gone."""
 
 
 class Manifest(TypedDict):
@@ -148,12 +150,23 @@ def handler(event: Event, context: object) -> dict[str, Any]:  # noqa: ARG001 - 
 
 
 def collect(manifest: Manifest, earlier: Sequence[str] = ()) -> Totals:
-    """Read every result file that the manifest names, and what was analysed of those that earlier manifests name."""
+    """Read every result file that the manifest names, and what was analysed of those that earlier manifests name.
+
+    Raises MissingInput.
+    """
     totals = Totals()
     bucket = manifest["bucket"]
     for key in earlier:
-        for line in _succeeded(bucket, _result_files(bucket, key)):
-            totals.add_analysed(line)
+        try:
+            for line in _succeeded(bucket, _result_files(bucket, key)):
+                totals.add_analysed(line)
+        except ClientError as error:
+            if not s3.is_missing(error):
+                raise
+            raise MissingInput(
+                f"This execution completes an earlier one, whose results s3://{bucket}/{key} names; they are gone, as"
+                f" after the results' retention, or may not be read. Start a new one without retry_of. ({error})"
+            ) from None
     files = _result_files(bucket, manifest["key"])
     for line in _succeeded(bucket, files):
         totals.add(line)

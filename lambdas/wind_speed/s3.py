@@ -7,13 +7,13 @@ they are.
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote, unquote_plus, urlencode
-from xml.sax.saxutils import unescape
 
 import botocore.session
 from botocore.config import Config
@@ -114,6 +114,11 @@ def transient_errors() -> Iterator[None]:
         raise TransientS3Error(f"{type(error).__name__}: {error}") from error
 
 
+def is_missing(error: ClientError) -> bool:
+    """Whether an object isn't there, as far as one can tell who may not list its bucket: S3 calls it forbidden then."""
+    return error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}
+
+
 class _Page(NamedTuple):
     """A page of a listing, and what asks for the next one; empty: there is none."""
 
@@ -154,22 +159,24 @@ class Listing:
         more: dict[str, Any] = {"ContinuationToken": token} if token else {}
         with transient_errors():
             page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=page_size, **more)
-        return _Page([item["Key"] for item in page.get("Contents", [])], page.get("NextContinuationToken", ""))
+        following = page["NextContinuationToken"] if page["IsTruncated"] else ""
+        return _Page([item["Key"] for item in page.get("Contents", [])], following)
 
 
 _KEY = re.compile(rb"<Key>(.*?)</Key>", re.DOTALL)
 _TOKEN = re.compile(rb"<NextContinuationToken>(.*?)</NextContinuationToken>", re.DOTALL)
+_TRUNCATED = b"<IsTruncated>true</IsTruncated>"
 
 
 def _read_page(body: bytes) -> _Page | None:
     """Take keys and token out of a list page's XML; None for another document, such as an error that S3 calls 200."""
-    if not body.rstrip().endswith(b"</ListBucketResult>"):
+    token = _TOKEN.search(body)
+    if not body.rstrip().endswith(b"</ListBucketResult>") or (_TRUNCATED in body) != (token is not None):
         return None
-    keys = [unescape(key.decode()) if b"&" in key else key.decode() for key in _KEY.findall(body)]
+    keys = [html.unescape(key.decode()) if b"&" in key else key.decode() for key in _KEY.findall(body)]
     if b"<EncodingType>url</EncodingType>" in body:
         keys = [unquote_plus(key) for key in keys]
-    token = _TOKEN.search(body)
-    return _Page(keys, unescape(token[1].decode()) if token else "")
+    return _Page(keys, html.unescape(token[1].decode()) if token else "")
 
 
 def list_folders(bucket: str, prefix: str) -> list[str]:

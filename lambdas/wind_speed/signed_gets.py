@@ -104,7 +104,9 @@ class SignedGets:
             # A proxy is the SDK's business, too.
             if url.endswith(path) and not get_environ_proxies(url):
                 base = url.removesuffix(path)
-                self._endpoint = _Endpoint(base, region_name, _connector(self._session, base))
+                # The Region that the event has is the client's, also where the request's own is another.
+                region = request.context.get("signing", {}).get("region") or region_name
+                self._endpoint = _Endpoint(base, region, _connector(self._session, base))
             self._signed.set()
 
         self._client.meta.events.register(self._event, note)

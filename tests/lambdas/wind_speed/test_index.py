@@ -229,6 +229,14 @@ def test_should_say_that_there_is_no_such_run(filled: S3Server, file: str, fault
     assert "runs/one/objects.csv" not in filled.store.buckets["results"]
 
 
+def test_should_say_that_a_run_is_too_old(filled: S3Server) -> None:
+    put_run(filled, "zero", [])
+    filled.store.put("results", "runs/zero/summary.json", b'{"objects_listed": 9, "unit": "kmh", "years": null}')
+
+    with pytest.raises(UnknownRun, match=r"retry_of is 'zero', and s3://results/runs/zero/summary.json doesn't name"):
+        retry(filled, "zero")
+
+
 def test_should_not_take_another_error_for_a_missing_run(filled: S3Server) -> None:
     put_run(filled, "zero", [])
     filled.store.faults["runs/zero/summary.json"] = Fault(400, "InvalidRequest")

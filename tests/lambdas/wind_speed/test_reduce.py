@@ -195,6 +195,33 @@ def test_should_complete_an_earlier_run_as_if_it_were_one(server: S3Server) -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("gone", "fault"),
+    [
+        ("runs/zero/map/id/manifest.json", Fault(404, "NoSuchKey")),
+        ("runs/zero/map/id/manifest.json", Fault(403, "AccessDenied")),
+        ("runs/one/map/id/SUCCEEDED_0.json", Fault(404, "NoSuchKey")),
+    ],
+)
+def test_should_say_that_an_earlier_runs_results_are_gone(server: S3Server, gone: str, fault: Fault) -> None:
+    put(server, SUCCEEDED=[lines(FIRST)])
+    objects = server.store.buckets["results"]
+    server.store.put("results", "runs/zero/map/id/manifest.json", objects["runs/one/map/id/manifest.json"])
+    server.store.faults[gone] = fault
+
+    with pytest.raises(reduce.MissingInput, match=r"s3://results/runs/zero/map/id/manifest\.json names; they are gone"):
+        run(manifests=["runs/zero/map/id/manifest.json"], retry_of="zero")
+    assert "runs/one/stations.csv" not in objects
+
+
+def test_should_not_take_another_error_for_results_that_are_gone(server: S3Server) -> None:
+    put(server, SUCCEEDED=[lines(FIRST)])
+    server.store.faults["runs/zero/map/id/manifest.json"] = Fault(400, "InvalidRequest")
+
+    with pytest.raises(ClientError, match="InvalidRequest"):
+        run(manifests=["runs/zero/map/id/manifest.json"], retry_of="zero")
+
+
 def test_should_write_whole_numbers_as_such(server: S3Server) -> None:
     put(server, SUCCEEDED=[lines(FIRST, SECOND)])
 

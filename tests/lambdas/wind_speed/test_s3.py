@@ -10,6 +10,7 @@ import pytest
 from bench.s3_server import Fault
 from lambdas.wind_speed import s3
 from tests.lambdas.wind_speed.conftest import use
+from tests.lambdas.wind_speed.signatures import is_valid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,12 +65,27 @@ def test_should_read_without_the_sdk_as_soon_as_it_signed_a_get(
 def test_should_do_as_the_sdk_does_behind_a_proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy is the server itself: it is asked for whole addresses, which only the SDK does."""
     server.store.buckets["source"] = {"key": b"body"}
-    reader = s3.Reader("source", 1024 * 1024)
     monkeypatch.setenv("HTTP_PROXY", server.endpoint)
     monkeypatch.setenv("NO_PROXY", "")
+    reader = s3.Reader("source", 1024 * 1024)
 
     assert [reader.read("key"), reader.read("key")] == [b"body", b"body"]
+    assert server.store.requests == [f"GET {server.endpoint}/source/key"] * 2
     assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", "Botocore"]
+
+
+def test_should_sign_for_the_region_that_s3_redirects_to(server: S3Server) -> None:
+    """The functions may run in another Region than NOAA's bucket."""
+    server.store.buckets["source"] = {"2024/1.csv": b"1", "2024/2.csv": b"2"}
+    server.store.region = "eu-west-1"
+    reader = s3.Reader("source", 1024)
+
+    assert list(s3.Listing("source").keys("2024/", 1)) == ["2024/1.csv", "2024/2.csv"]
+    assert [reader.read("2024/1.csv"), reader.read("2024/2.csv")] == [b"1", b"2"]
+    assert [agent.partition("/")[0] for agent in server.store.user_agents] == [
+        *("Botocore", "Botocore", ""),
+        *("Botocore", "Botocore", ""),
+    ]
 
 
 def test_should_read_and_write_in_one_process(server: S3Server) -> None:
@@ -77,6 +93,43 @@ def test_should_read_and_write_in_one_process(server: S3Server) -> None:
     s3.write("source", "key", b"body", "text/plain")
 
     assert s3.Reader("source", 1024).read("key") == b"body"
+
+
+ODD_KEYS = [
+    "2024/'quoted' \"twice\".csv",
+    "2024//a/../b.csv",
+    "2024/1?list-type=2&prefix=x#y.csv",
+    "2024/a b+c=d,e;f:g@h!(i)*j~k$.csv",
+    "2024/line\nfeed\rand\ttab.csv",
+    "2024/å&<>%41&amp;🌬.csv",
+]
+
+
+@pytest.mark.parametrize("url_encoding", [True, False])
+@pytest.mark.parametrize("session_token", ["", "IQoJb3JpZ2luX2VjE//a+b=="])
+def test_should_list_and_read_keys_of_any_characters_with_valid_signatures(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, url_encoding: bool, session_token: str
+) -> None:
+    """Of an odd key is each continuation token, too. At AWS credentials are temporary, and have a session's token."""
+    if session_token:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", session_token)
+    server.store.url_encoding = url_encoding
+    server.store.buckets["source"] = {key: key.encode() for key in ODD_KEYS} | {"first": b"", "/2025/1.csv": b"slash"}
+    listing, reader = s3.Listing("source"), s3.Reader("source", 1024)
+    assert [*listing.keys("first"), reader.read("first")] == ["first", b""]
+    server.store.requests.clear()
+    server.store.headers.clear()
+
+    assert list(listing.keys("2024/", 1)) == ODD_KEYS
+    assert list(listing.keys("2024/å&", 1)) == ODD_KEYS[-1:]
+    assert [reader.read(key).decode() for key in ODD_KEYS] == ODD_KEYS
+    assert reader.read("/2025/1.csv") == b"slash"
+
+    assert not any(server.store.user_agents)
+    for request, headers in zip(server.store.requests, server.store.headers, strict=True):
+        assert is_valid(request, headers, secret="test")
+        assert headers.get("x-amz-security-token", "") == session_token
+        assert not is_valid(request + "x", headers, secret="test")
 
 
 def test_should_list_without_the_sdk_after_the_first_page(server: S3Server) -> None:
@@ -104,6 +157,18 @@ def test_should_ask_the_sdk_again_for_a_page_that_s3_refuses(
     assert list(listing.keys("2024/")) == ["2024/1.csv"]
     assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", "", "Botocore", "Botocore"]
     assert s3.slow_downs._take() == (1 if status == 200 else 2)
+
+
+def test_should_not_end_a_listing_that_s3_calls_truncated(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys would be lost of which nobody knows."""
+    page = "<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>1</Key></Contents></ListBucketResult>"
+    server.store.buckets["source"] = {"2023/1.csv": b""}
+    listing = s3.Listing("source")
+    assert list(listing.keys("2023/")) == ["2023/1.csv"]
+    monkeypatch.setattr("bench.s3_server.list_page", lambda *_: page)
+
+    with pytest.raises(KeyError, match="NextContinuationToken"):
+        list(listing.keys("2024/"))
 
 
 def test_should_list_and_read_where_the_bucket_is_in_the_host_name(
