@@ -89,6 +89,8 @@ def add_s3(
     for name, value, allowed in (("operation", operation, S3_OPERATIONS), ("error", error, S3_ERRORS)):
         if value not in allowed:
             raise UsageError(f"The {name} {value!r} can't be made to fail. Allowed: {', '.join(allowed)}.")
+    if not key and operation != "ListObjectsV2":
+        raise UsageError(f"The key of {operation} is empty. Allowed: a key, with * for any characters.")
     if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
         raise UsageError(f"times is {times!r}. Allowed: 1 or more, or None for every request.")
     body = {

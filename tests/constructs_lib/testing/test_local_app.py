@@ -76,6 +76,12 @@ def test_should_leave_an_activity_to_its_worker() -> None:
         ("Get", "Files", {}, r"operation 'Get' can't be made to fail\. Allowed: GetObject, HeadObject, PutObject, "),
         ("GetObject", "File", {}, r"No stack has 'File'\. Allowed: Files\."),
         ("GetObject", "Files", {"error": "Slow"}, r"error 'Slow' can't be made to fail\. Allowed: SlowDown, "),
+        (
+            "GetObject",
+            "Files",
+            {"key": ""},
+            r"key of GetObject is empty\. Allowed: a key, with \* for any characters\.",
+        ),
         ("GetObject", "Files", {"times": 0}, r"times is 0\. Allowed: 1 or more, or None for every request\."),
         ("GetObject", "Files", {"times": True}, r"times is True\. Allowed: 1 or more"),
     ],

@@ -7,9 +7,7 @@ by S3's own document of an error: the object stays as it is. Buckets stand in th
 import re
 import threading
 from dataclasses import asdict, dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from constructs_lib.local.emulator.control import Asgi, RefusedError, Routes
@@ -24,7 +22,8 @@ class S3Fault:
 
     Args:
         bucket: the bucket's name.
-        key: the object's key, `*` for any characters; empty for requests to the bucket itself, such as a listing.
+        key: the object's key, `*` for any characters, and nothing else special; empty for requests to the bucket
+            itself, such as a listing.
         method: GET, HEAD, PUT, POST or DELETE.
         status: of the answer, 400 to 599.
         code: S3's name of the error.
@@ -44,8 +43,8 @@ class S3Fault:
     def meets(self, method: str, bucket: str, key: str) -> bool:
         """Whether it is left for this request."""
         return (
-            (self.method, self.bucket) == (method, bucket)
-            and fnmatchcase(key, self.key)
+            (self.method, self.bucket, bool(self.key)) == (method, bucket, bool(key))
+            and re.fullmatch(".*".join(map(re.escape, self.key.split("*"))), key, re.DOTALL) is not None
             and (self.times is None or self.thrown < self.times)
         )
 
@@ -118,7 +117,7 @@ def in_front_of(app: Asgi) -> Asgi:
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         fault = None
         if scope["type"] == "http":
-            bucket, _, key = unquote(scope["path"]).removeprefix("/").partition("/")
+            bucket, _, key = scope["path"].removeprefix("/").partition("/")
             fault = _faults.take(scope["method"], bucket, key)
         if fault is None:
             await app(scope, receive, send)

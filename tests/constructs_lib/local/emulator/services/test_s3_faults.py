@@ -1,6 +1,7 @@
 """Requests to S3 fail on purpose as S3 fails: the SDK knows the error, and the object stays as it is."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -53,12 +54,50 @@ def test_answers_as_s3_does_so_often_and_only_where_it_was_asked_for(cloud: Clou
 
 
 def test_lets_a_put_fail_and_keeps_what_was_there(cloud: Cloud, s3: Any) -> None:
+    """Of so large a body the SDK asks first whether it may send it."""
     control(cloud, "POST", FAULT | {"method": "PUT", "status": 403, "code": "AccessDenied", "times": None})
     for _ in range(2):
         with pytest.raises(ClientError, match="AccessDenied"):
-            s3.put_object(Bucket=BUCKET, Key="a/1", Body=b"new" * 100_000)
+            s3.put_object(Bucket=BUCKET, Key="a/1", Body=BytesIO(bytes(2 * 1024 * 1024)))
     control(cloud, "DELETE")
     assert s3.get_object(Bucket=BUCKET, Key="a/1")["Body"].read() == b"a/1"
+
+
+@pytest.mark.parametrize("key", ["a[1]?.csv", "a%41+b.csv", "ä b/ü&.csv", "line\nfeed"])
+def test_takes_a_key_at_its_word(cloud: Cloud, s3: Any, key: str) -> None:
+    others = ("a1x.csv", "aA+b.csv")
+    for name in (key, *others):
+        s3.put_object(Bucket=BUCKET, Key=name, Body=b"")
+    try:
+        control(cloud, "POST", FAULT | {"key": key})
+        for name in others:
+            s3.get_object(Bucket=BUCKET, Key=name)
+        with pytest.raises(ClientError, match="SlowDown"):
+            s3.get_object(Bucket=BUCKET, Key=key)
+        control(cloud, "POST", FAULT | {"key": f"{key[:2]}*{key[-2:]}"})
+        with pytest.raises(ClientError, match="SlowDown"):
+            s3.get_object(Bucket=BUCKET, Key=key)
+    finally:
+        for name in (key, *others):
+            s3.delete_object(Bucket=BUCKET, Key=name)
+
+
+def test_leaves_requests_to_the_bucket_alone_where_it_is_for_any_key(cloud: Cloud, s3: Any) -> None:
+    for method in ("GET", "HEAD"):
+        control(cloud, "POST", FAULT | {"key": "*", "method": method, "times": None})
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 3
+    s3.head_bucket(Bucket=BUCKET)
+    with pytest.raises(ClientError, match="SlowDown"):
+        s3.get_object(Bucket=BUCKET, Key="a/1")
+
+
+def test_answers_a_head_without_a_body(cloud: Cloud, s3: Any) -> None:
+    """Nor does S3: the SDK knows the status only, and goes on with the connection."""
+    control(cloud, "POST", FAULT | {"method": "HEAD", "status": 404, "code": "NoSuchKey"})
+    with pytest.raises(ClientError) as raised:
+        s3.head_object(Bucket=BUCKET, Key="a/1")
+    assert raised.value.response["Error"]["Code"] == "404"
+    assert s3.head_object(Bucket=BUCKET, Key="a/1")["ContentLength"] == 3
 
 
 def test_lets_a_listing_fail(cloud: Cloud, s3: Any) -> None:
