@@ -11,6 +11,8 @@ UV         := $(CURDIR)/.uv/bin/uv
 CDK        := $(CURDIR)/node_modules/.bin/cdk
 # A file's tests share apps and clouds, so a file stays in one process; ARGS="-n 0" is all of it in one.
 PARALLEL   := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+RESOLUTION_lowest := lowest-direct
+RESOLUTION_newest := highest
 
 # The checkout's own tools come first: its Python, its Node (linked into .venv/bin) and its CDK CLI.
 export PATH      := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
@@ -18,10 +20,10 @@ export JSII_NODE := $(BIN)/node
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit check format synth bootstrap deploy destroy bench dashboard docs faults parity snapshots clean
+.PHONY: help setup demo test unit test-lowest test-newest check format synth bootstrap deploy destroy bench dashboard docs faults parity snapshots audit dist test-wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready node_modules/.ready ## .venv, Node and the CDK CLI; every other target does this by itself
 
@@ -33,6 +35,15 @@ test: setup ## every test
 
 unit: setup ## the tests that need neither the embedded AWS nor a browser
 	$(BIN)/python -m pytest $(PARALLEL) -m "not local and not browser" $(ARGS)
+
+test-lowest: ## every test, on the lowest version of each dependency that pyproject.toml allows, in build/lowest
+test-newest: ## every test, on the newest versions, whatever is locked, in build/newest
+test-lowest test-newest: test-%: setup
+	@$(UV) venv --quiet --clear --python $(PYTHON) build/$*/.venv
+	@$(UV) pip install --quiet --python build/$*/.venv --resolution $(RESOLUTION_$*) \
+		--requirements pyproject.toml --all-extras --group dev --group docs --editable .
+	@$(UV) pip freeze --python build/$*/.venv | grep -E '^(aws-cdk-lib|constructs|cdk-nag|jsii|boto3|pytest)=='
+	PATH="$(CURDIR)/build/$*/.venv/bin:$$PATH" build/$*/.venv/bin/python -m pytest $(PARALLEL) $(ARGS)
 
 check: setup ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -74,6 +85,21 @@ parity: setup ## the local cloud against what AWS recorded; writes build/parity.
 
 snapshots: setup ## write the stacks' snapshots anew
 	$(BIN)/python -m pytest tests/stacks tests/constructs_lib/test_object_source.py --snapshot-update $(ARGS)
+
+audit: setup ## what is known to be vulnerable of what is locked; asks PyPI, and fails where it can't
+	@mkdir -p build
+	@$(UV) export --quiet --frozen --all-extras --all-groups --no-emit-project --output-file build/audit.txt
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement build/audit.txt $(ARGS)
+
+dist: setup ## the sdist and the wheel, in dist, and an SBOM, in build/release; TAG=v1.2.3 checks that they are its
+	@rm -rf dist build/release
+	@mkdir -p build/release
+	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --no-create-gitignore --out-dir dist
+	$(UV) export --quiet --frozen --no-default-groups --all-extras --format cyclonedx1.5 --output-file build/release/sbom.cdx.json
+	@if [ -n "$$TAG" ]; then $(BIN)/python -m tools.release "$$TAG"; fi
+
+test-wheel: setup ## the tests of the wheel, on the one in dist
+	WHEEL="$$(ls dist/*.whl)" $(BIN)/python -m pytest tests/test_wheel.py tests/test_stranger.py $(ARGS)
 
 clean: ## what the targets above made, tools included
 	rm -rf .venv .uv node_modules build cdk.out dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
