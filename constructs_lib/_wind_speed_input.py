@@ -118,9 +118,10 @@ MAX_OBJECTS_CHECK = InputCheck(
     f"& '; allowed: a whole number from 1 to {MAX_OBJECTS}. Leave it out for every object.'",
 )
 
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html has what no name has.
 _IS_EXECUTION_NAME = (
     f"($type({_INPUT}.retry_of) = 'string' ? $length({_INPUT}.retry_of) >= 1 and $length({_INPUT}.retry_of) <= 80 "
-    f"and $not($contains({_INPUT}.retry_of, /[^0-9A-Za-z_.-]/)) : false)"
+    rf"""and $not($contains({_INPUT}.retry_of, /[\s<>{{}}\[\]?*"#%\\^|~`$&,;:\/]/)) : false)"""
 )
 RETRY_CHECKS = (
     InputCheck(
@@ -132,8 +133,7 @@ RETRY_CHECKS = (
     InputCheck(
         condition=f"$exists({_INPUT}.retry_of) and $not({_IS_EXECUTION_NAME})",
         problem=f"'retry_of is ' & {_shown(f'{_INPUT}.retry_of')} "
-        "& '; allowed: the name of an execution of this state machine, of letters, digits, dots, hyphens and "
-        "underscores. It is the end of its ARN.'",
+        "& '; allowed: the name of an execution of this state machine. It is the end of its ARN.'",
     ),
 )
 

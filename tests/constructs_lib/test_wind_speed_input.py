@@ -104,6 +104,7 @@ GOOD_INPUTS = [
     {"years": [2024], "stations": ["1"], "unit": "mps", "max_objects": 10},
     {"retry_of": "2b6f4a1e-7d3c-4b1a-9f55-0c8d9a1b2c3d"},
     {"retry_of": "x" * 80},
+    {"retry_of": "nightly(2)+ü@=!.'_-"},
 ]
 
 
@@ -168,6 +169,10 @@ BAD_INPUTS: list[tuple[Any, str, str]] = [
     ({"retry_of": ["run-1"]}, "InvalidInput", r'retry_of is \["run-1"\]; allowed'),
     ({"retry_of": "x" * 81}, "InvalidInput", "retry_of is .*; allowed"),
     ({"retry_of": "../run-1"}, "InvalidInput", 'retry_of is "../run-1"; allowed'),
+    *(
+        ({"retry_of": f"run{sign}1"}, "InvalidInput", "retry_of is .*; allowed")
+        for sign in ' \t<>{}[]?*"#%\\^|~`$&,;:/'
+    ),
     ({"retry_of": "run-1/"}, "InvalidInput", "allowed: the name of an execution.*It is the end of its ARN"),
     ({"retry_of": "run-1", "unit": "mph"}, "InvalidInput", "has retry_of and unit; allowed: retry_of alone"),
     ({"retry_of": "run-1", "years": 1, "max_objects": 0}, "InvalidInput", "retry_of and years, max_objects; allowed"),
