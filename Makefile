@@ -95,6 +95,7 @@ dist: setup ## the sdist and the wheel, in dist, and an SBOM, in build/release; 
 	@rm -rf dist build/release
 	@mkdir -p build/release
 	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --no-create-gitignore --out-dir dist
+	$(BIN)/twine check --strict dist/*
 	$(UV) export --quiet --frozen --no-default-groups --all-extras --format cyclonedx1.5 --output-file build/release/sbom.cdx.json
 	@if [ -n "$$TAG" ]; then $(BIN)/python -m tools.release "$$TAG"; fi
 
