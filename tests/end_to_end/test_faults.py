@@ -274,6 +274,17 @@ def test_should_go_on_where_an_operator_stopped_it(ground: Ground, clean: WindSp
     assert_whole(ground.redrive(stopped), clean)
 
 
+def test_should_redrive_a_retry_of_so_few_objects_that_one_batch_is_too_much(
+    ground: Ground, clean: WindSpeedRun
+) -> None:
+    with source("GetObject", ONE, "NoSuchKey")(ground):
+        lossy = ground.app.ended(ground.run())
+    with no_retries(ground.app.cloud, ground.machine), task(ANALYZE, BROKEN, 1)(ground):
+        again = ground.app.run(retry_of=lossy.name)
+    assert again.result.error == MAP_FAILED
+    assert_whole(ground.redrive(again), clean)
+
+
 def test_should_be_mended_by_the_runbooks_commands(ground: Ground, clean: WindSpeedRun, tmp_path: Path) -> None:
     look, redrive, retry = re.findall(r"```sh\n(.*?)```", RUNBOOK.read_text(), re.DOTALL)
     with no_retries(ground.app.cloud, ground.machine):
