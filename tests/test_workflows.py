@@ -114,6 +114,13 @@ def test_should_publish_what_was_built_once_and_tested() -> None:
     assert not any(does.startswith(("make", "actions/checkout@")) for does in steps["publish"])
 
 
+def test_should_be_described_as_it_is() -> None:
+    page = (ROOT / "docs/releasing.md").read_text()
+    assert re.findall(r"^\| `([\w-]+)` \| ", page, re.MULTILINE) == [*WORKFLOWS["release"]["jobs"]]
+    (together,) = re.findall(r"^ +\$ TAG=vX\.Y\.Z make (.+)$", page, re.MULTILINE)
+    assert {*together.split(), *re.findall(r"`make ([a-z-]+)`", page)} <= set(TARGETS)
+
+
 def test_should_have_nothing_that_zizmor_finds() -> None:
     command = [Path(sys.executable).parent / "zizmor", "--offline", "--no-progress", "--min-severity=medium", ".github"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
