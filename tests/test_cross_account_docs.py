@@ -5,19 +5,30 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
 
 import app
 from constructs_lib.assembly import Assembly
 from tests.cdk import make_app
 
+if TYPE_CHECKING:
+    from constructs_lib.assembly import Stack
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "cross-account.md"
 
 
-def test_should_show_the_target_role_as_it_is() -> None:
+@pytest.fixture(scope="module")
+def stacks() -> dict[str, Stack]:
     root = make_app({"accounts": {"source": "111111111111", "target": "222222222222"}})
     app.build(root)
-    (target,) = (stack for stack in Assembly.read(root.synth().directory).stacks if stack.id == "ReviewsTarget")
+    return {stack.id: stack for stack in Assembly.read(root.synth().directory).stacks}
+
+
+def test_should_show_the_target_role_as_it_is(stacks: dict[str, Stack]) -> None:
+    target = stacks["ReviewsTarget"]
     resources = target.resolve(target.template["Resources"], region="us-east-1")
     (trust,) = (
         resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
@@ -31,6 +42,20 @@ def test_should_show_the_target_role_as_it_is() -> None:
     )
     shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)]
     assert shown == [trust[0], permissions]
+
+
+def test_should_draw_the_two_state_machines_as_they_are(stacks: dict[str, Stack]) -> None:
+    (picture,) = re.findall(r"```\n(ReviewIntake .*?)```", PAGE.read_text(), re.DOTALL)
+    heads, *rows = picture.splitlines()
+    # Where the child's column begins: the parent's is left of it.
+    middle = heads.index(" ReviewClassifier")
+    for stack, column in (("ReviewsSource-111111111111", slice(middle)), ("ReviewsTarget", slice(middle, None))):
+        (machine,) = stacks[stack].state_machines()
+        drawn = set(re.findall(r"[A-Z][A-Za-z]+(?: [a-z]+)*", "\n".join(row[column] for row in rows)))
+        names = {name for name in machine.definition["States"] if name in drawn}
+        tasks = {name for name, state in machine.definition["States"].items() if state["Type"] in {"Task", "Choice"}}
+        assert tasks <= names
+        assert drawn - names <= {"HIDE", "PUBLISH", "MODERATE", "Bedrock"}
 
 
 def test_should_link_only_to_files_that_exist() -> None:

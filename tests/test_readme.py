@@ -9,19 +9,29 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aws_cdk
 import pytest
 
+import app
+from constructs_lib.assembly import Assembly
 from constructs_lib.local.bedrock_replies import Replies
 from stacks.settings import Settings
 from tests.cdk import make_app, resources
+from tests.constructs_lib.test_wind_speed_input import Checks
+from tests.markdown import blocks_of
 from tests.stacks.quotas_app import synthesize
+
+if TYPE_CHECKING:
+    from constructs_lib.local import LocalCloud
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = {language: re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) for language in ("python", "sh", "json")}
+SHOWN = list(blocks_of(ROOT / "README.md"))
+BLOCKS = {
+    language: [block.text for block in SHOWN if block.language == language] for language in ("python", "sh", "json")
+}
 
 TINY_APP = """
 from aws_cdk import App, CfnOutput, Stack
@@ -86,6 +96,45 @@ def test_should_name_only_make_targets_that_exist() -> None:
     named = set(re.findall(r"\bmake ([a-z]+)", "".join(BLOCKS["sh"]) + " ".join(re.findall(r"`[^`\n]+`", README))))
     assert named <= targets
     assert {"demo", "test", "deploy", "destroy"} <= named
+
+
+@pytest.fixture(scope="module")
+def wind_speed() -> dict[str, Any]:
+    """The definition of the machine that the app deploys."""
+    root = make_app()
+    app.build(root)
+    (stack,) = (stack for stack in Assembly.read(root.synth().directory).stacks if stack.id == "WindSpeed")
+    (machine,) = stack.state_machines(account="111111111111", region="us-east-1")
+    return dict(machine.definition)
+
+
+def test_should_draw_the_state_machine_as_it_is(wind_speed: dict[str, Any]) -> None:
+    states = wind_speed["States"]
+    (drawn,) = (block.text for block in SHOWN if (block.heading, block.language) == ("What it does", ""))
+    first = drawn.split("\n")[0]
+    checks = {name for name, state in states.items() if state["Type"] == "Choice"} - {wind_speed["StartAt"]}
+    fails = {name for name, state in states.items() if state["Type"] == "Fail"}
+    assert re.split(r" [─═]+► ", first) == [name for name in states if name not in checks | fails]
+    assert set(re.findall(r"\b(?:[A-Z][a-z]+){2,}\b", drawn)) == fails
+
+
+def test_should_show_an_input_that_is_taken(wind_speed: dict[str, Any]) -> None:
+    (example,) = BLOCKS["json"]
+    assert Checks(wind_speed)(json.loads(example)).state == "Prepare"
+
+
+@pytest.mark.local
+def test_should_empty_and_delete_the_bucket_that_is_kept(cloud: LocalCloud, tmp_path: Path) -> None:
+    (command,) = (block for block in BLOCKS["sh"] if "object_versions" in block)
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="kept-by-the-stack")
+    s3.put_bucket_versioning(Bucket="kept-by-the-stack", VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"first", b"second"):
+        s3.put_object(Bucket="kept-by-the-stack", Key="runs/first/stations.csv", Body=body)
+    s3.delete_object(Bucket="kept-by-the-stack", Key="runs/first/stations.csv")
+    script = command.replace("<ResultsBucketName>", "kept-by-the-stack").replace(".venv/bin/python", sys.executable)
+    subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=cloud.endpoint.environment(tmp_path), check=True)
+    assert "kept-by-the-stack" not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
 
 
 def test_should_link_only_to_files_that_exist() -> None:

@@ -41,6 +41,8 @@ def value(shape: Shape, words: list[str]) -> Any:
     if shape.type_name == "boolean":
         return True
     (word,) = words
+    if shape.type_name in {"double", "integer"}:
+        return float(word) if shape.type_name == "double" else int(word)
     if shape.type_name == "structure":
         return dict(pair.split("=", 1) for pair in word.split(","))
     return word
