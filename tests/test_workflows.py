@@ -80,7 +80,7 @@ def test_should_permit_no_more_than_is_needed(name: str, job: str) -> None:
 
 
 def test_should_run_commands_that_exist() -> None:
-    found = {}
+    found: dict[str, set[str]] = {}
     for program, *words in commands():
         found[program] = {*found.get(program, ()), *words}
     assert set(found) == {"make", ".ci/run", "gh"}
@@ -122,7 +122,13 @@ def test_should_be_described_as_it_is() -> None:
 
 
 def test_should_have_nothing_that_zizmor_finds() -> None:
-    command = [Path(sys.executable).parent / "zizmor", "--offline", "--no-progress", "--min-severity=medium", ".github"]
+    command = [
+        str(Path(sys.executable).parent / "zizmor"),
+        "--offline",
+        "--no-progress",
+        "--min-severity=medium",
+        ".github",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

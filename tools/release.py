@@ -40,7 +40,7 @@ def version_of(tag: str, pyproject: str) -> str:
 
 def notes_of(version: str, changelog: str) -> str:
     """Return what the changelog says of `version`; it says nothing of what comes after it."""
-    sections = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", changelog, re.MULTILINE))
+    sections: dict[str, str] = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", changelog, re.MULTILINE))
     if sections.get("Unreleased", "").strip():
         raise ReleaseError(f"CHANGELOG.md has entries under Unreleased. Fix: put them under '## {version} - <date>'.")
     for heading, body in sections.items():
