@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
 
-_HEADING_OR_BLOCK = re.compile(r"^#+ (?P<heading>.*)$|^```(?P<language>.*)\n(?P<text>(?s:.*?))^```$", re.MULTILINE)
+_HEADING_OR_BLOCK = re.compile(
+    r"^#+ (?P<heading>.*)$|^(?P<indent> *)```(?P<language>.*)\n(?P<text>(?s:.*?))^(?P=indent)```$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -39,4 +42,4 @@ def blocks_of(page: Path) -> Iterator[Block]:
         if found["heading"] is not None:
             heading = found["heading"]
         elif not found["language"].startswith("{"):
-            yield Block(page.relative_to(ROOT).as_posix(), heading, found["language"], found["text"])
+            yield Block(page.relative_to(ROOT).as_posix(), heading, found["language"], dedent(found["text"]))

@@ -21,21 +21,29 @@ import pytest
 import app
 from stacks.settings import Settings
 from tests.cdk import make_app
-from tests.markdown import PAGES, ROOT, blocks_of
+from tests.markdown import PAGES, ROOT, Block, blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+
+def typed(block: Block) -> str:
+    """The commands of a block; a console's have a prompt, and what they print below them."""
+    if block.language == "console":
+        return "\n".join(re.findall(r"^\$ ((?:.*\\\n)*.*)$", block.text, re.MULTILINE))
+    return block.text if block.language == "sh" else ""
+
+
 RUN_ELSEWHERE = {"docs/runbook-failed-run.md", "docs/runbook-parent-still-runs.md"}
 SCRIPTS = {
-    page: "\n".join(block.text for block in blocks_of(ROOT / page) if block.language == "sh")
+    page: "\n".join(typed(block) for block in blocks_of(ROOT / page))
     for page in (path.relative_to(ROOT).as_posix() for path in PAGES)
     if page not in RUN_ELSEWHERE
 }
-WITH_COMMANDS = sorted(page for page, script in SCRIPTS.items() if script)
+WITH_COMMANDS = sorted(page for page, script in SCRIPTS.items() if script.strip())
 
-PROGRAMS = ("aws", "cdk", "make", "npm", "npx", "pip", "python", ".venv/bin/python")
+PROGRAMS = ("aws", "cdk", "gh", "git", "make", "npm", "npx", "pip", "python", "uv", ".venv/bin/python")
 # Writes down how it was called: each word ends in a NUL, each command in a record separator.
 RECORDER = """#!/bin/sh
 for word in "${0##*/}" "$@"; do printf '%s\\0' "$word"; done >> "$RECORD"
@@ -47,7 +55,7 @@ FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 INLINE = {
     " ".join(span.split()) for page in PAGES for span in re.findall(r"`([^`]+)`", FENCED.sub("", page.read_text()))
 }
-MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 PARSERS = {
     "constructs_lib.local": "constructs_lib.local.__main__",
@@ -96,8 +104,10 @@ def check_python(arguments: list[str], page: str) -> None:
 
 def check_make(arguments: list[str], page: str) -> None:
     variables = dict(word.split("=", 1) for word in arguments if "=" in word)
-    (target,) = (word for word in arguments if "=" not in word)
-    assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
+    targets = [word for word in arguments if "=" not in word]
+    assert targets
+    assert set(targets) <= TARGETS
+    target = targets[0]
     words = shlex.split(variables.pop("ARGS", ""))
     if target == "demo":
         check_parsed(*(("demo reviews", words[1:]) if words[:1] == ["reviews"] else ("demo", words)))
@@ -117,10 +127,37 @@ def stack_ids() -> set[str]:
     return {stack.node.id for stack in app.build(make_app({"accounts": accounts, "load_test": {"account": "1" * 12}}))}
 
 
+def check_options(arguments: list[str], *help_command: str | Path) -> None:
+    """By what the program's own help lists."""
+    told = subprocess.run(help_command, capture_output=True, text=True, check=False)
+    options = {word.partition("=")[0] for word in arguments if word.startswith("--")}
+    assert options <= set(re.findall(r"--[a-z-]+", told.stdout.replace("[no-]", ""))), help_command
+
+
 def check_pip(arguments: list[str], _page: str) -> None:
-    found = re.fullmatch(rf"install (?:path/to/this/checkout|{PROJECT['name']})(?:\[(\w+)\])?", " ".join(arguments))
+    command, *words = arguments
+    check_options(words, ROOT / ".uv/bin/python", "-m", "pip", "help", command)
+    (package,) = (word for word in words if not word.startswith("--"))
+    if "--requirement" in words:
+        return
+    found = re.fullmatch(rf"(?:path/to/this/checkout|{PROJECT['name']})(?:\[(\w+)\]|==X\.Y\.Z)?", package)
     assert found
     assert found[1] is None or found[1] in PROJECT["optional-dependencies"]
+
+
+def check_uv(arguments: list[str], _page: str) -> None:
+    check_options(arguments, ROOT / ".uv/bin/uv", *arguments[:2], "--help")
+
+
+def check_git(arguments: list[str], _page: str) -> None:
+    check_options(arguments, "git", arguments[0], "-h")
+
+
+def check_gh(arguments: list[str], _page: str) -> None:
+    """As its manual has it: https://cli.github.com/manual/gh_attestation_verify."""
+    assert arguments[:2] == ["attestation", "verify"]
+    options = {word for word in arguments if word.startswith("--")}
+    assert options <= {"--predicate-type", "--repo", "--signer-workflow", "--source-ref"}
 
 
 def check_npm(arguments: list[str], _page: str) -> None:
@@ -154,11 +191,14 @@ def check_aws(arguments: list[str], _page: str) -> None:
 CHECKS: dict[str, Callable[[list[str], str], None]] = {
     "aws": check_aws,
     "cdk": check_cdk,
+    "gh": check_gh,
+    "git": check_git,
     "make": check_make,
     "npm": check_npm,
     "npx": check_cdk,
     "pip": check_pip,
     "python": check_python,
+    "uv": check_uv,
 }
 
 
@@ -171,10 +211,10 @@ def test_should_show_commands_that_are_understood(page: str, tmp_path: Path) -> 
 
 
 def test_should_name_only_targets_that_exist() -> None:
-    spans = (re.match(r"make((?: [a-z]+\b)+)", span) for span in INLINE)
+    spans = (re.match(r"make((?: [a-z-]+\b)+)", span) for span in INLINE)
     named = {word for span in spans if span is not None for word in span[1].split()}
     assert {"deploy", "faults", "unit"} <= named
-    assert named <= set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    assert named <= TARGETS
 
 
 @pytest.mark.parametrize("span", sorted(span for span in INLINE if span.startswith("aws ")))
