@@ -44,7 +44,9 @@ def synthesize_app(folder: Path, context: Mapping[str, object]) -> Path:
 
 def process_environment(out: Path) -> dict[str, str]:
     """Of an app in a process of its own that synthesizes into `out`: no AWS account within reach, nothing validated."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
+    # Nor what a parallel run tells its workers: a pytest in the process would take itself for one.
+    ours = ("AWS_", "CDK_", "PYTEST_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     node = Path(sys.executable).parent / "node"
     if node.exists():
         # As `make` has it: for a Node that is too old, jsii prints a banner on stderr.
