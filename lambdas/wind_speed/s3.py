@@ -90,9 +90,7 @@ def _count_slow_down(parsed_response: dict[str, Any] | None, **_: object) -> Non
 
 
 def _signed_gets(s3: S3Client, operation: str, max_bytes: int | None = None) -> SignedGets:
-    return SignedGets(
-        _session(), s3, operation, connections=THREADS, refused=_count_refused_slow_down, max_bytes=max_bytes
-    )
+    return SignedGets(_session(), s3, operation, refused=_count_refused_slow_down, max_bytes=max_bytes)
 
 
 def _count_refused_slow_down(document: bytes) -> None:

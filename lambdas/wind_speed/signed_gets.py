@@ -32,9 +32,10 @@ _ERROR_BYTES = 4096
 
 
 class _Endpoint(NamedTuple):
-    """Where the SDK sends a bucket's requests and which Region it signs them for."""
+    """Where the SDK sends a bucket's requests, under which path, and which Region it signs them for."""
 
-    url: str
+    origin: str
+    path: str
     region: str
     connect: Callable[[], HTTPConnection]
 
@@ -52,7 +53,6 @@ class SignedGets:
         session: Whose credentials sign.
         client: Whose first request shows the way.
         operation: The client's, such as GetObject.
-        connections: So many stay open between two GETs.
         max_bytes: An answer that says it is larger is left to the SDK. Omitted: none is.
         refused: Called with the beginning of an error's document, whose GET the SDK makes again.
 
@@ -64,7 +64,6 @@ class SignedGets:
         client: S3Client,
         operation: str,
         *,
-        connections: int,
         refused: Callable[[bytes], None],
         max_bytes: int | None = None,
     ) -> None:
@@ -76,7 +75,7 @@ class SignedGets:
         self._endpoint: _Endpoint | None = None
         self._first = threading.Lock()  # taken by the first call, for good
         self._signed = threading.Event()  # the first GET was, or never will be
-        self._idle: deque[HTTPConnection] = deque(maxlen=connections)
+        self._idle: deque[HTTPConnection] = deque()  # no more than there were GETs at a time
 
     def ask(self, target: str, by_sdk: Callable[[], _Answer], read: Callable[[bytes], _Answer | None]) -> _Answer:
         """Return what an answer says.
@@ -103,10 +102,11 @@ class SignedGets:
             url = str(request.url).partition("?")[0]
             # A proxy is the SDK's business, too.
             if url.endswith(path) and not get_environ_proxies(url):
-                base = url.removesuffix(path)
+                origin = urlsplit(url)._replace(path="").geturl()
                 # The Region that the event has is the client's, also where the request's own is another.
                 region = request.context.get("signing", {}).get("region") or region_name
-                self._endpoint = _Endpoint(base, region, _connector(self._session, base))
+                bucket_path = url.removeprefix(origin).removesuffix(path)
+                self._endpoint = _Endpoint(origin, bucket_path, region, _connector(self._session, origin))
             self._signed.set()
 
         self._client.meta.events.register(self._event, note)
@@ -121,18 +121,15 @@ class SignedGets:
         credentials = self._session.get_credentials()
         if credentials is None:
             return None
-        url = urlsplit(endpoint.url + target)
-        request = AWSRequest("GET", url.geturl())
+        target = endpoint.path + target
+        request = AWSRequest("GET", endpoint.origin + target)
         S3SigV4Auth(credentials.get_frozen_credentials(), "s3", endpoint.region).add_auth(request)
-        path = url.path or "/"
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = endpoint.connect()
         try:
-            connection.request(
-                "GET", f"{path}?{url.query}" if url.query else path, headers=dict(request.headers.items())
-            )
+            connection.request("GET", target, headers=dict(request.headers.items()))
             response = connection.getresponse()
             if response.status != 200 or (self._max_bytes is not None and (response.length or 0) > self._max_bytes):
                 if response.status != 200:

@@ -2,20 +2,22 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import NoCredentialsError, ParamValidationError
 
-from bench.s3_server import Fault
+from bench.s3_server import Fault, S3Server
 from lambdas.wind_speed import s3
+from lambdas.wind_speed.signed_gets import SignedGets
 from tests.lambdas.wind_speed.conftest import use
 from tests.lambdas.wind_speed.signatures import is_valid
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from bench.s3_server import S3Server
 
 
 def test_should_not_read_more_than_asked_for(server: S3Server) -> None:
@@ -26,6 +28,7 @@ def test_should_not_read_more_than_asked_for(server: S3Server) -> None:
         with pytest.raises(s3.UnavailableObjectError, match="larger than 1 MiB"):
             reader.read("large")
     assert len(reader.read("small")) == 1024 * 1024
+    assert server.store.user_agents[-1] == ""
 
 
 def test_should_read_without_the_sdk_as_soon_as_it_signed_a_get(
@@ -60,6 +63,93 @@ def test_should_read_without_the_sdk_as_soon_as_it_signed_a_get(
         "",
         "Botocore",
     ]
+
+
+def test_should_learn_from_the_first_get_only(server: S3Server) -> None:
+    """Another key that ends as the first one's would show another way."""
+    server.store.buckets["source"] = {"first": b"1", "second": b"2", "copy/first": b"3"}
+    server.store.faults["copy/first"] = Fault(404, "NoSuchKey", times=1)
+    reader = s3.Reader("source", 1024)
+
+    assert [reader.read(key) for key in ("first", "copy/first", "second")] == [b"1", b"3", b"2"]
+    assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", "", "Botocore", ""]
+
+
+def test_should_leave_a_target_that_the_sdk_writes_otherwise_to_it(server: S3Server) -> None:
+    server.store.buckets["source"] = {"key": b"body"}
+    client = s3.client()
+    gets = SignedGets(s3._session(), client, "GetObject", refused=lambda _: None)
+
+    def by_sdk() -> bytes:
+        return client.get_object(Bucket="source", Key="key")["Body"].read()
+
+    for _ in range(2):
+        assert gets.ask("Key", by_sdk, lambda _: pytest.fail("asked without the SDK")) == b"body"
+    assert server.store.requests == ["GET /source/key"] * 2
+
+
+@pytest.mark.parametrize("bucket", ["source", "no bucket's name"])
+def test_should_raise_the_sdks_error_each_time(server: S3Server, monkeypatch: pytest.MonkeyPatch, bucket: str) -> None:
+    """Without credentials it comes with the signature, and for a bad name before it."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    reader = s3.Reader(bucket, 1024)
+
+    for _ in range(2):
+        with pytest.raises((NoCredentialsError, ParamValidationError)):
+            reader.read("key")
+    assert server.store.requests == []
+
+
+def test_should_keep_connections(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    connect = HTTPConnection.connect
+
+    def counted(self: HTTPConnection) -> None:
+        opened.append(self)
+        connect(self)
+
+    monkeypatch.setattr(HTTPConnection, "connect", counted)
+    server.store.buckets["source"] = {"empty": b""}
+    reader = s3.Reader("source", 1024)
+
+    assert {reader.read("empty") for _ in range(4)} == {b""}
+    assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", "", "", ""]
+    assert len(opened) == 1
+
+
+def test_should_wait_until_the_first_get_is_signed(server: S3Server) -> None:
+    """As a batch's threads do, which begin at once."""
+    server.store.buckets["source"] = {"key": b"body"}
+    client, begun, go = s3.client(), threading.Event(), threading.Event()
+    gets = SignedGets(s3._session(), client, "GetObject", refused=lambda _: None)
+
+    def by_sdk() -> bytes:
+        begun.set()
+        assert go.wait(5)
+        return client.get_object(Bucket="source", Key="key")["Body"].read()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(gets.ask, "key", by_sdk, bytes)
+        assert begun.wait(5)
+        second = pool.submit(gets.ask, "key", lambda: b"by the SDK", bytes)
+        time.sleep(0.05)
+        go.set()
+        assert [first.result(), second.result()] == [b"body", b"body"]
+
+
+def test_should_ask_for_a_retry_when_s3_has_gone(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First it closed the connection that was kept, then it opens no other."""
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    with S3Server({"source": {"key": b"body"}}) as other:
+        use(other, monkeypatch)
+        reader = s3.Reader("source", 1024)
+        assert [reader.read("key"), reader.read("key")] == [b"body", b"body"]
+
+    for _ in range(2):
+        with pytest.raises(s3.TransientS3Error):
+            reader.read("key")
 
 
 def test_should_do_as_the_sdk_does_behind_a_proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
