@@ -295,11 +295,10 @@ def test_should_take_longer_with_fewer_state_transitions(job: Job, summand: floa
 @FEW
 @given(JOBS)
 def test_should_be_slower_and_dearer_in_a_worse_case(job: Job) -> None:
-    found = forecast(job)
-    # Which case throttles more is another question: retries are left out.
-    durations = [without_retries(job, CONSTANTS, case) for case in Case]
-    assert durations == sorted(durations)
-    assert [run.case for run in found.runs] == list(Case)
+    """Which case throttles more is another question: retries are left out."""
+    best, likely, worst = (simulate(job, case=case, throttling_retries=False) for case in Case)
+    assert best.duration_seconds <= likely.duration_seconds <= worst.duration_seconds
+    assert best.cost.total <= likely.cost.total <= worst.cost.total
 
 
 # The full run
@@ -343,7 +342,9 @@ def test_should_have_nine_of_ten_draws_in_its_range_and_all_within_the_extremes(
 
 def test_should_draw_the_same_each_time_and_mind_each_constant() -> None:
     job = Job(objects=5_000)
-    again = forecast(job).draws
+    found = forecast(job)
+    assert [run.case for run in found.runs] == list(Case)
+    again = found.draws
     assert forecast(job).draws == again
     assert len({outcome.duration_seconds for outcome in again}) == DRAWS
     sure = replace(CONSTANTS, **{name: constant.drawn(0.5) for name, constant in CONSTANTS})
