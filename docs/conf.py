@@ -3,11 +3,13 @@
 import inspect
 import re
 import sys
+from enum import EnumType
 from importlib.metadata import version as version_of
 from pathlib import Path
 
 from constructs import Construct
 from sphinx.application import Sphinx
+from sphinx.ext.autodoc.preserve_defaults import update_default_value
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.inspect import stringify_signature
 
@@ -28,6 +30,7 @@ highlight_language = "text"
 rst_prolog = ".. highlight:: python\n"
 
 autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_preserve_defaults = True
 maximum_signature_line_length = 88
 toc_object_entries_show_parents = "hide"
 napoleon_numpy_docstring = False
@@ -56,14 +59,23 @@ def document_constant(_app: Sphinx, what: str, name: str, value: object, _option
         lines[:] = next(filter(None, found), lines)
 
 
-def sign_construct(
+def sign_class(
     _app: Sphinx, what: str, _name: str, value: object, _options: object, signature: str, returned: str
 ) -> tuple[str, str]:
-    """Show a construct's own arguments in the place of those of its metaclass, jsii's."""
+    """Show a construct's own arguments in the place of those of its metaclass, jsii's; and none of an enumeration."""
+    if what == "class" and isinstance(value, EnumType):
+        return "", ""
     if what == "class" and isinstance(value, type(Construct)):
+        update_default_value(value.__init__, bound_method=False)
         _, *arguments = inspect.signature(value.__init__).parameters.values()
         signature = stringify_signature(inspect.Signature(arguments), unqualified_typehints=True)
     return signature, returned
+
+
+def keep_sentence(_app: Sphinx, what: str, _name: str, _value: object, _options: object, lines: list[str]) -> None:
+    """Begin with an empty comment, or napoleon takes what stands before a property's first colon for its type."""
+    if what in {"attribute", "data", "property"}:
+        lines[:0] = ["..", ""]
 
 
 def link_names(_app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
@@ -95,8 +107,9 @@ def link_to_above(_app: Sphinx, _page: str, text: list[str]) -> None:
 
 def setup(app: Sphinx) -> None:
     """Connect them."""
-    app.connect("autodoc-process-signature", sign_construct)
+    app.connect("autodoc-process-signature", sign_class)
     app.connect("autodoc-process-docstring", document_constant)
+    app.connect("autodoc-process-docstring", keep_sentence, priority=400)
     app.connect("autodoc-process-docstring", link_names)
     app.connect("include-read", link_from_above)
     app.connect("source-read", link_to_above)
