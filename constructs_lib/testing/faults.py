@@ -59,8 +59,7 @@ class Fault:
             ...
             assert fault.thrown == 1
         """
-        faults = control.call(self._endpoint, "GET", _PATH)["faults"]
-        return int(next((fault["thrown"] for fault in faults if fault["id"] == self._id), 0))
+        return _thrown(self._endpoint, _PATH, self._id)
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,12 @@ class S3Fault:
     @property
     def thrown(self) -> int:
         """How many requests met it so far; 0 means that nothing was proven."""
-        faults = control.call(self._endpoint, "GET", _S3_PATH)["faults"]
-        return int(next((fault["thrown"] for fault in faults if fault["id"] == self._id), 0))
+        return _thrown(self._endpoint, _S3_PATH, self._id)
+
+
+def _thrown(endpoint: Endpoint, path: str, fault_id: int) -> int:
+    faults = control.call(endpoint, "GET", path)["faults"]
+    return int(next((fault["thrown"] for fault in faults if fault["id"] == fault_id), 0))
 
 
 def add_s3(
