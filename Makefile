@@ -42,6 +42,7 @@ test-lowest test-newest: test-%: setup
 	@$(UV) venv --quiet --clear --python $(PYTHON) build/$*/.venv
 	@$(UV) pip install --quiet --python build/$*/.venv --resolution $(RESOLUTION_$*) \
 		--requirements pyproject.toml --all-extras --group dev --group docs --editable .
+	@ln -s "$$(readlink $(BIN)/node)" build/$*/.venv/bin/node
 	@$(UV) pip freeze --python build/$*/.venv | grep -E '^(aws-cdk-lib|constructs|cdk-nag|jsii|boto3|pytest)=='
 	PATH="$(CURDIR)/build/$*/.venv/bin:$$PATH" build/$*/.venv/bin/python -m pytest $(PARALLEL) $(ARGS)
 
