@@ -132,7 +132,16 @@ def test_should_survive_throttling_and_broken_connections(observed: S3Server, mo
     assert run(*KEYS) == whole
 
 
-@pytest.mark.parametrize("fault", [Fault(), Fault(500, "InternalError"), Fault(400, "RequestTimeout"), Fault(cut=True)])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(),
+        Fault(500, "InternalError"),
+        Fault(400, "RequestTimeout"),
+        Fault(429, "TooManyRequests"),
+        Fault(cut=True),
+    ],
+)
 @pytest.mark.parametrize("place", [0, 2])
 def test_should_ask_for_a_retry_when_trouble_outlasts_the_sdk(
     observed: S3Server, monkeypatch: pytest.MonkeyPatch, fault: Fault, place: int

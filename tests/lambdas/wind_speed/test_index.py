@@ -131,6 +131,17 @@ def test_should_not_list_whole_years_for_a_few_stations(filled: S3Server) -> Non
     assert len(lists) == 1 + 3  # the years, and the station in each
 
 
+def test_should_list_whole_years_for_many_stations_until_there_are_enough(filled: S3Server) -> None:
+    stations = [f"{station:011}" for station in range(0, 40, 2)]
+
+    def pages(**chosen: float) -> int:
+        run(filled, stations=stations, **chosen)
+        return sum("prefix=202" in request for request in filled.store.requests)
+
+    assert pages() == 3 + 2 + 1
+    assert pages(max_objects=5) == 3
+
+
 def test_should_list_no_more_than_it_needs(filled: S3Server) -> None:
     keys = run(filled, max_objects=7)
 
@@ -151,6 +162,7 @@ def test_should_limit_after_choosing_stations(filled: S3Server) -> None:
 
 def test_should_page_a_large_limit(filled: S3Server) -> None:
     assert len(run(filled, years=[2022], max_objects=1500)) == 1500
+    assert all("max-keys=1000" in request for request in filled.store.requests if "prefix=2022" in request)
 
 
 @pytest.mark.parametrize("url_encoding", [True, False])

@@ -233,20 +233,22 @@ def test_should_list_without_the_sdk_after_the_first_page(server: S3Server) -> N
     assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", *[""] * 5]
 
 
-@pytest.mark.parametrize("status", [200, 500, 503])
+@pytest.mark.parametrize(
+    ("status", "code", "slow_downs"), [(200, "SlowDown", 1), (500, "InternalError", 0), (503, "SlowDown", 2)]
+)
 def test_should_ask_the_sdk_again_for_a_page_that_s3_refuses(
-    server: S3Server, monkeypatch: pytest.MonkeyPatch, status: int
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, status: int, code: str, slow_downs: int
 ) -> None:
     """S3 may answer 200 and an error's document."""
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     server.store.buckets["source"] = {"2023/1.csv": b"", "2024/1.csv": b""}
     listing = s3.Listing("source")
     assert list(listing.keys("2023/")) == ["2023/1.csv"]
-    server.store.faults["2024/"] = Fault(status, "SlowDown", times=2)
+    server.store.faults["2024/"] = Fault(status, code, times=2)
 
     assert list(listing.keys("2024/")) == ["2024/1.csv"]
     assert [agent.partition("/")[0] for agent in server.store.user_agents] == ["Botocore", "", "Botocore", "Botocore"]
-    assert s3.slow_downs._take() == (1 if status == 200 else 2)
+    assert s3.slow_downs._take() == slow_downs
 
 
 def test_should_not_end_a_listing_that_s3_calls_truncated(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
