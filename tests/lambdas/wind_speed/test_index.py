@@ -134,12 +134,12 @@ def test_should_not_list_whole_years_for_a_few_stations(filled: S3Server) -> Non
 def test_should_list_whole_years_for_many_stations_until_there_are_enough(filled: S3Server) -> None:
     stations = [f"{station:011}" for station in range(0, 40, 2)]
 
-    def pages(**chosen: float) -> int:
-        run(filled, stations=stations, **chosen)
+    def pages(max_objects: int | None = None) -> int:
+        run(filled, stations=stations, max_objects=max_objects)
         return sum("prefix=202" in request for request in filled.store.requests)
 
     assert pages() == 3 + 2 + 1
-    assert pages(max_objects=5) == 3
+    assert pages(5) == 3
 
 
 def test_should_list_no_more_than_it_needs(filled: S3Server) -> None:
@@ -196,7 +196,7 @@ def test_should_not_hide_missing_permissions(filled: S3Server) -> None:
 
 
 def test_should_index_only_what_an_earlier_run_lost(filled: S3Server) -> None:
-    put_run(filled, "zero", [("2023/1.csv", "empty object"), ('2022/a,"b"\n\nc.csv', "failed: Lambda.Unknown")])
+    put_run(filled, "zero", [("2023/1.csv", "empty object"), ('2022/a,"b"\r\n\nc.csv', "failed: Lambda.Unknown")])
     filled.store.requests.clear()
 
     assert retry(filled, "zero") == {
@@ -206,7 +206,7 @@ def test_should_index_only_what_an_earlier_run_lost(filled: S3Server) -> None:
         "years": [2023],
         "manifests": ["runs/zero/map/id/manifest.json"],
     }
-    assert sorted(written(filled)) == ['2022/a,"b"\n\nc.csv', "2023/1.csv"]
+    assert sorted(written(filled)) == ['2022/a,"b"\r\n\nc.csv', "2023/1.csv"]
     assert not [request for request in filled.store.requests if "/source" in request]
 
 
