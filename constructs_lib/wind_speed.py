@@ -117,7 +117,7 @@ class WindSpeedWorkflow(Construct):
         tolerated_failure_percentage: Over this share of failed objects the map run fails; over this share of rejected
             and failed objects the execution ends in TooManyRejectedObjects, its files written all the same.
         processor: JSONata states that follow "Analyze batch" in each child. They must pass its output on.
-        results_retention: How long the results are kept. Omitted: for good.
+        results_retention: How long the results are kept, and `retry_of` can complete them. Omitted: for good.
         removal_policy: DESTROY deletes the bucket, with everything in it, together with the stack. Omitted: RETAIN.
         log_retention: Of the logs of the state machine and its functions. All of them go with the stack.
         include_execution_data: Whether the state machine's logs hold inputs and outputs, too.
