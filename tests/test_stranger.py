@@ -14,6 +14,7 @@ import pytest
 
 from tests.cdk import process_environment
 from tests.markdown import ROOT, Block, blocks_of
+from tests.test_workflows import not_pinned
 from tests.wheel import build_wheel, install
 
 pytestmark = pytest.mark.local
@@ -107,5 +108,6 @@ def test_should_test_an_app_in_its_own_repository(repository: Repository) -> Non
     pinned = json.loads((ROOT / "package.json").read_text())["devDependencies"]
     assert json.loads(tools)["devDependencies"].items() <= pinned.items()
     workflow = (repository.folder / ".github/workflows/ci.yml").read_text()
+    assert not_pinned(workflow) == []
     steps = [line.partition("- run: ")[2] for line in workflow.splitlines() if "- run: " in line]
     assert steps == ["pip install -r requirements.txt", "npm ci", *then.splitlines()]
