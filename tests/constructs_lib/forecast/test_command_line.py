@@ -92,6 +92,8 @@ def test_should_print_everything_as_json(tmp_path: Path, capsys: pytest.CaptureF
     assert list(found["runs"]) == ["optimistic", "likely", "pessimistic"]
     likely = found["runs"]["likely"]
     assert set(found["ranges"]) == {"duration_seconds", "dollars", "gets", "retries"}
+    for name, (low, high) in found["ranges"].items():
+        assert low <= (likely["dollars"]["total"] if name == "dollars" else likely[name]) <= high
     shortest, longest = found["ranges"]["duration_seconds"]
     assert shortest <= likely["duration_seconds"] < longest < found["runs"]["pessimistic"]["duration_seconds"]
     assert set(likely) == {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,6 +12,7 @@ from rich.console import Console
 from constructs_lib.forecast import report
 from constructs_lib.forecast.answer import Answer
 from constructs_lib.forecast.constants import CONSTANTS
+from constructs_lib.forecast.result import Cost
 from constructs_lib.forecast.settings import job_of
 from constructs_lib.forecast.simulation import forecast
 
@@ -84,6 +87,25 @@ def test_should_choose_among_all_when_all_may_fail() -> None:
     text = shown(report.comparison(answers, None, Console(file=io.StringIO(), width=200)))
     assert text.count("may fail") == 2
     assert "At worst " in text
+
+
+def test_should_name_what_happens_in_draws_only() -> None:
+    calm = answer(function_memory_mb=1_769)
+    found, settings = calm.forecast, calm.settings
+    assert "throttled" not in shown(report.one(calm, None))
+    assert "Tasks tried again" not in shown(report.one(calm, None))
+    unlucky = replace(found.draws[0], throttled_gets=7, retries=3)
+    text = shown(report.one(Answer(replace(found, draws=(unlucky, *found.draws[1:])), settings), None))
+    assert "throttled" in text
+    assert "Tasks tried again" in text
+
+
+def test_should_give_the_extremes_whichever_run_they_are_in() -> None:
+    """What is fastest isn't always the cheapest."""
+    found = answer(batch_size=1_000)
+    dear = replace(found.forecast.optimistic, cost=Cost(step_functions=1, lambda_=20, s3=300))
+    text = shown(report.one(Answer(replace(found.forecast, optimistic=dear), found.settings), None))
+    assert re.search(r"at once: .* s to .* s, \$0\.\d+ to \$321\.00\.", text)
 
 
 def test_should_list_each_constant_once() -> None:

@@ -340,6 +340,14 @@ def test_should_have_nine_of_ten_draws_in_its_range_and_all_within_the_extremes(
     assert sum(low <= value <= high for value in seconds) >= 0.9 * len(seconds)
 
 
+@pytest.mark.parametrize(("likely", "low", "high"), [(20, 2, 38), (1, 1, 38), (40.5, 2, 40.5)])
+def test_should_range_over_nine_of_ten_draws_and_the_likely_run(likely: float, low: float, high: float) -> None:
+    found = forecast(Job(objects=100))
+    draws = tuple(replace(found.draws[0], duration_seconds=number) for number in range(41))
+    made_up = replace(found, draws=draws, likely=replace(found.likely, duration_seconds=likely))
+    assert made_up.range(lambda outcome: outcome.duration_seconds) == (low, high)
+
+
 def test_should_draw_the_same_each_time_and_mind_each_constant() -> None:
     job = Job(objects=5_000)
     found = forecast(job)
