@@ -124,7 +124,7 @@ def in_front_of(app: Asgi) -> Asgi:
             return
         while (await receive()).get("more_body", False):  # a client that sends doesn't listen yet
             pass
-        body = b"" if fault.method == "HEAD" else _document(fault, key)
+        body = _document(fault, key)  # which the server keeps to itself in answer to HEAD
         headers = [(b"content-type", b"application/xml"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": fault.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

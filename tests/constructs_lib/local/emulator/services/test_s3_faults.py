@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from constructs_lib.local.control import call
 from constructs_lib.local.endpoint import Endpoint
 from constructs_lib.local.errors import LocalCloudError
+from constructs_lib.testing import faults
 from tests.constructs_lib.local.emulator.conftest import Cloud
 
 pytestmark = pytest.mark.local
@@ -18,9 +19,12 @@ BUCKET = "failing-bucket"
 FAULT = {"bucket": BUCKET, "key": "a/*", "method": "GET", "status": 503, "code": "SlowDown", "times": 1}
 
 
+def endpoint(cloud: Cloud) -> Endpoint:
+    return Endpoint(f"https://127.0.0.1:{cloud.port}", cloud.folder / "tmp" / "ministack-tls" / "server.crt")
+
+
 def control(cloud: Cloud, method: str, body: Any = None) -> Any:
-    certificate = cloud.folder / "tmp" / "ministack-tls" / "server.crt"
-    return call(Endpoint(f"https://127.0.0.1:{cloud.port}", certificate), method, "/_local/s3-faults", body)
+    return call(endpoint(cloud), method, "/_local/s3-faults", body)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -101,10 +105,12 @@ def test_answers_a_head_without_a_body(cloud: Cloud, s3: Any) -> None:
 
 
 def test_lets_a_listing_fail(cloud: Cloud, s3: Any) -> None:
-    control(cloud, "POST", FAULT | {"key": ""})
+    fault = faults.add_s3(endpoint(cloud), "ListObjectsV2", BUCKET, "*")
+    assert s3.get_object(Bucket=BUCKET, Key="a/1")["Body"].read() == b"a/1"
     with pytest.raises(ClientError, match="SlowDown"):
         s3.list_objects_v2(Bucket=BUCKET)
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 3
+    assert fault.thrown == 1
 
 
 @pytest.mark.parametrize(
