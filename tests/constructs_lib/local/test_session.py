@@ -177,7 +177,14 @@ def test_ends_with_the_process_that_started_it(
     owner.communicate()
     _until(lambda: group_members(server) == [])
     _until(lambda: not folder.exists())
-    _until(lambda: not [p for p in psutil.process_iter(["cwd"]) if str(folder) in (p.info["cwd"] or "")])
+    _until(lambda: not any(str(folder) in _working_folder(process) for process in psutil.process_iter()))
+
+
+def _working_folder(process: psutil.Process) -> str:
+    try:
+        return process.cwd()
+    except (psutil.Error, FileNotFoundError):  # it has ended, or is another user's
+        return ""
 
 
 def _pid(record: Path) -> int:
