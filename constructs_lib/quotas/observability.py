@@ -114,7 +114,8 @@ class SourceAccountLink(Construct):
 
     Example::
 
-        SourceAccountLink(self, "Link", sink_arn="arn:aws:oam:us-east-1:111111111111:sink/a1b2c3d4-5678-…")
+        sink_arn = "arn:aws:oam:us-east-1:111111111111:sink/a1b2c3d4-5678-90ab-cdef-0123456789ab"
+        SourceAccountLink(self, "Link", sink_arn=sink_arn)
 
     Args:
         scope: The construct that this one belongs to.
