@@ -35,6 +35,8 @@ class Bar:
     ) -> None:
         if self._shown is not None:
             self._shown.stop()
+            if error is not None:
+                _give_back_the_line()
 
     def of(self, index: int) -> Callable[[int, int], None] | None:
         """Return what takes the progress of one forecast, so much done of so much; None where nothing is shown."""
@@ -55,13 +57,26 @@ def _started(title: str) -> Progress:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    # Without a thread, which Ctrl-C could meet before it runs.
-    progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
+    progress = Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        # Without a thread, which Ctrl-C could meet before it runs.
+        auto_refresh=False,
+        # What is said after Ctrl-C must not wait for a console that was interrupted.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
     progress.add_task(title, total=1.0)
     try:
         progress.start()
     except BaseException:  # Ctrl-C: what has half started can't be stopped
-        console.show_cursor()
+        _give_back_the_line()
         raise
     return progress
+
+
+def _give_back_the_line() -> None:
+    """Clear the line and show the cursor, whatever the console was doing when Ctrl-C came."""
+    sys.stderr.write("\r\x1b[2K\x1b[?25h")
+    sys.stderr.flush()

@@ -324,11 +324,12 @@ def test_should_show_a_bar_on_a_terminal_after_a_second(start: Callable[..., sub
     command.send_signal(signal.SIGINT)
     assert command.wait(timeout=60) == 130
     # This process has the other end open, too: were it closed, what is still on its way could be lost.
-    while select.select([terminal], [], [], 0.2)[0]:
+    while not seen.endswith(b"error: Interrupted.\r\n"):
+        assert select.select([terminal], [], [], 10)[0], seen
         seen += os.read(terminal, 65_536)
+    assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l")  # the cursor is back
     os.close(inside)
     os.close(terminal)
-    assert seen.endswith(b"error: Interrupted.\r\n")
 
 
 def test_should_save_with_the_run_what_the_alarms_of_the_assembly_make_of_it(
