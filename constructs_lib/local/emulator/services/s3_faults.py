@@ -5,14 +5,13 @@ by S3's own document of an error: the object stays as it is. Buckets stand in th
 """
 
 import re
-import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
 from constructs_lib.local.emulator.control import Asgi, RefusedError, Routes
+from constructs_lib.local.emulator.fault_list import FaultList, check_times
 
-_PATH = "/_local/s3-faults"
 _METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
 
 
@@ -40,59 +39,23 @@ class S3Fault:
     times: int | None
     thrown: int = 0
 
-    def meets(self, method: str, bucket: str, key: str) -> bool:
-        """Whether it is left for this request."""
-        return (
-            (self.method, self.bucket, bool(self.key)) == (method, bucket, bool(key))
-            and re.fullmatch(".*".join(map(re.escape, self.key.split("*"))), key, re.DOTALL) is not None
-            and (self.times is None or self.thrown < self.times)
+    def is_met(self, method: str, bucket: str, key: str) -> bool:
+        """Whether this request is one of those that fail."""
+        return (self.method, self.bucket, bool(self.key)) == (method, bucket, bool(key)) and (
+            re.fullmatch(".*".join(map(re.escape, self.key.split("*"))), key, re.DOTALL) is not None
         )
 
-
-@dataclass
-class S3Faults:
-    """The faults of this cloud, in the order in which they were asked for; safe in many threads."""
-
-    _faults: list[S3Fault] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, fault: S3Fault) -> dict[str, Any]:
-        """Add one; the answer holds its `id`, its place among all since they were last forgotten."""
-        with self._lock:
-            self._faults.append(fault)
-            return {"id": len(self._faults) - 1}
-
-    def take(self, method: str, bucket: str, key: str) -> S3Fault | None:
-        """The fault for a request, which it counts; None: the request goes on to S3."""
-        with self._lock:
-            for fault in self._faults:
-                if fault.meets(method, bucket, key):
-                    fault.thrown += 1
-                    return fault
-        return None
-
     def described(self) -> dict[str, Any]:
-        """All of them, those that are used up, too."""
-        with self._lock:
-            return {"faults": [{"id": number, **asdict(fault)} for number, fault in enumerate(self._faults)]}
-
-    def clear(self) -> dict[str, Any]:
-        """Forget all of them."""
-        with self._lock:
-            self._faults.clear()
-        return {}
+        """As the control API shows it."""
+        return asdict(self)
 
 
-_faults = S3Faults()
+_faults: FaultList[S3Fault] = FaultList()
 
 
 def routes() -> Routes:
-    """The control API: POST adds a fault, GET lists them, DELETE forgets them."""
-    return {
-        ("POST", _PATH): lambda body: _faults.add(_fault(body)),
-        ("GET", _PATH): lambda _: _faults.described(),
-        ("DELETE", _PATH): lambda _: _faults.clear(),
-    }
+    """The control API's for faults of S3."""
+    return _faults.routes("/_local/s3-faults", _fault)
 
 
 def _fault(body: Any) -> S3Fault:
@@ -106,8 +69,7 @@ def _fault(body: Any) -> S3Fault:
         raise RefusedError(f"A fault's method is one of {', '.join(_METHODS)}, not {method!r}.")
     if type(status) is not int or not 400 <= status <= 599:
         raise RefusedError(f"A fault's status is a whole number from 400 to 599, not {status!r}.")
-    if times is not None and (type(times) is not int or times < 1):
-        raise RefusedError(f"A fault's times is a whole number, 1 or more, or null for every request, not {times!r}.")
+    check_times(times, "request")
     return S3Fault(bucket, key, method, status, code, times)
 
 
@@ -118,7 +80,8 @@ def in_front_of(app: Asgi) -> Asgi:
         fault = None
         if scope["type"] == "http":
             bucket, _, key = scope["path"].removeprefix("/").partition("/")
-            fault = _faults.take(scope["method"], bucket, key)
+            request = scope["method"], bucket, key
+            fault = _faults.take(lambda planted: planted.is_met(*request))
         if fault is None:
             await app(scope, receive, send)
             return

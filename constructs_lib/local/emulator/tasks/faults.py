@@ -5,8 +5,7 @@ are unique in a machine), an error, a cause and how many times. It is thrown in 
 moto's mocked mode: the history then has what it has when the service itself answers with that error.
 """
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from moto.stepfunctions.parser.api import HistoryEventType
@@ -26,6 +25,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.mocking.mock_config import MockedResponseThrow
 
 from constructs_lib.local.emulator.control import RefusedError, Routes
+from constructs_lib.local.emulator.fault_list import FaultList, check_times
 from constructs_lib.local.emulator.patches import replace, require
 
 
@@ -50,10 +50,9 @@ class Fault:
     times: int | None
     thrown: int = 0
 
-    def described(self, number: int) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """As the control API shows it."""
         return {
-            "id": number,
             "stateMachineArn": self.state_machine_arn,
             "state": self.state,
             "error": self.error,
@@ -63,55 +62,12 @@ class Fault:
         }
 
 
-@dataclass
-class Faults:
-    """The faults of this cloud, in the order in which they were asked for; safe in many threads."""
-
-    _faults: dict[int, Fault] = field(default_factory=dict)
-    _last: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, fault: Fault) -> dict[str, Any]:
-        """Add one; the answer holds its `id`, which is never given twice."""
-        with self._lock:
-            self._last += 1
-            self._faults[self._last] = fault
-            return fault.described(self._last)
-
-    def take(self, state_machine_arn: str, state: str) -> Fault | None:
-        """The fault for an attempt that begins now, which it counts; None: the attempt is a real one."""
-        with self._lock:
-            for fault in self._faults.values():
-                if (fault.state_machine_arn, fault.state) != (state_machine_arn, state):
-                    continue
-                if fault.times is None or fault.thrown < fault.times:
-                    fault.thrown += 1
-                    return fault
-        return None
-
-    def described(self) -> dict[str, Any]:
-        """All of them, those that are used up, too."""
-        with self._lock:
-            return {"faults": [fault.described(number) for number, fault in self._faults.items()]}
-
-    def clear(self) -> dict[str, Any]:
-        """Forget all of them."""
-        with self._lock:
-            self._faults.clear()
-        return {}
-
-
-_faults = Faults()
+_faults: FaultList[Fault] = FaultList()
 
 
 def routes() -> Routes:
-    """The control API: POST adds a fault, GET lists them, DELETE forgets them."""
-    path = "/_local/faults"
-    return {
-        ("POST", path): lambda body: _faults.add(_fault(body)),
-        ("GET", path): lambda _: _faults.described(),
-        ("DELETE", path): lambda _: _faults.clear(),
-    }
+    """The control API's for faults of tasks."""
+    return _faults.routes("/_local/faults", _fault)
 
 
 def _fault(body: Any) -> Fault:
@@ -123,11 +79,9 @@ def _fault(body: Any) -> Fault:
         raise RefusedError(f"A fault's {', '.join(names)} are texts; given: {str(body)[:200]}.")
     if body["error"] == "States.ALL":
         raise RefusedError("States.ALL stands for every error in a Retry or a Catch, and is none. Fix: give an error.")
-    times = body["times"]
-    if times is not None and (type(times) is not int or times < 1):
-        raise RefusedError(f"A fault's times is a whole number, 1 or more, or null for every attempt, not {times!r}.")
+    check_times(body["times"], "attempt")
     arn, state, error, cause = values
-    return Fault(arn, state, error, cause, times)
+    return Fault(arn, state, error, cause, body["times"])
 
 
 # Where an attempt keeps its fault: moto gives each attempt an environment, and each of those a `heap`, of its own.
@@ -138,7 +92,8 @@ def _current(env: Any) -> Fault | None:
     """The fault of this attempt. moto asks several times an attempt; all get the same answer."""
     if _KEY not in env.heap:
         machine = env.aws_execution_details.session.state_machine_arn
-        env.heap[_KEY] = _faults.take(machine, env.next_state_name)
+        asked = machine, env.next_state_name
+        env.heap[_KEY] = _faults.take(lambda fault: (fault.state_machine_arn, fault.state) == asked)
     fault: Fault | None = env.heap[_KEY]
     return fault
 
