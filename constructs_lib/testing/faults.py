@@ -85,6 +85,12 @@ def _thrown(endpoint: Endpoint, path: str, fault_id: int) -> int:
     return int(next((fault["thrown"] for fault in faults if fault["id"] == fault_id), 0))
 
 
+def check_times(times: object, of_what: str) -> None:
+    """Raise `UsageError` unless it is a number of attempts or requests, `of_what`, or None."""
+    if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
+        raise UsageError(f"times is {times!r}. Allowed: 1 or more, or None for every {of_what}.")
+
+
 def add_s3(
     endpoint: Endpoint, operation: str, bucket: str, key: str, *, error: str = "SlowDown", times: int | None = 1
 ) -> S3Fault:
@@ -94,8 +100,7 @@ def add_s3(
             raise UsageError(f"The {name} {value!r} can't be made to fail. Allowed: {', '.join(allowed)}.")
     if not key and operation != "ListObjectsV2":
         raise UsageError(f"The key of {operation} is empty. Allowed: a key, with * for any characters.")
-    if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
-        raise UsageError(f"times is {times!r}. Allowed: 1 or more, or None for every request.")
+    check_times(times, "request")
     body = {
         "bucket": bucket,
         "key": "" if operation == "ListObjectsV2" else key,

@@ -258,8 +258,7 @@ class LocalApp:
             raise UsageError(f"The error {error!r} isn't a name. Allowed: a text such as Lambda.ServiceException.")
         if error == "States.ALL":
             raise UsageError("States.ALL stands for every error, and is none. Allowed: States.TaskFailed and its like.")
-        if times is not None and (not isinstance(times, int) or times < 1):
-            raise UsageError(f"times is {times!r}. Allowed: 1 or more, or None for every attempt.")
+        faults.check_times(times, "attempt")
         return faults.add(self.cloud.endpoint, arn, state, error=error, cause=cause, times=times)
 
     def fail_s3(

@@ -178,7 +178,7 @@ def collect(manifest: Manifest, earlier: Sequence[str] = ()) -> Totals:
 
 
 def _result_files(bucket: str, manifest: str) -> dict[str, list[dict[str, Any]]]:
-    files: dict[str, list[dict[str, Any]]] = json.loads(b"".join(s3.read_lines(bucket, manifest)))["ResultFiles"]
+    files: dict[str, list[dict[str, Any]]] = json.loads(s3.read(bucket, manifest))["ResultFiles"]
     return files
 
 

@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError  # noqa: A004
 
 from . import metrics
-from .signed_gets import SignedGets
+from .signed_gets import READ_SECONDS, SignedGets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,6 @@ _ATTEMPTS = 8
 _READER_ATTEMPTS = 5
 
 _CONNECT_SECONDS = 5
-_READ_SECONDS = 20
 _LINES_CHUNK = 1024 * 1024
 
 _SLOW_DOWN = "SlowDown"
@@ -65,17 +64,13 @@ def _session() -> botocore.session.Session:
     return botocore.session.get_session()
 
 
+@cache
 def client(attempts: int = _ATTEMPTS) -> S3Client:
     """Return this process's S3 client of so many attempts, for all threads. The first call is one thread's alone."""
-    return _client(attempts)
-
-
-@cache
-def _client(attempts: int) -> S3Client:
     config = Config(
         max_pool_connections=THREADS,
         connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
+        read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
     s3 = cast("S3Client", _session().create_client("s3", config=config))

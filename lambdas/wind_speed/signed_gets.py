@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 
-_READ_SECONDS = 20
+READ_SECONDS = 20
+"""An answer that takes longer to begin, or to go on, is given up: of the SDK's requests, too."""
+
 _ERROR_BYTES = 4096
 
 
@@ -149,6 +151,6 @@ def _connector(session: Session, url: str) -> Callable[[], HTTPConnection]:
     """Return what opens a connection to a URL's host, trusting whom the SDK trusts."""
     host = urlsplit(url)
     if host.scheme == "http":
-        return lambda: HTTPConnection(str(host.hostname), host.port, timeout=_READ_SECONDS)
+        return lambda: HTTPConnection(str(host.hostname), host.port, timeout=READ_SECONDS)
     trust = ssl.create_default_context(cafile=get_cert_path(session.get_config_variable("ca_bundle") or True))
-    return lambda: HTTPSConnection(str(host.hostname), host.port, timeout=_READ_SECONDS, context=trust)
+    return lambda: HTTPSConnection(str(host.hostname), host.port, timeout=READ_SECONDS, context=trust)

@@ -62,7 +62,7 @@ def use(running: S3Server, monkeypatch: pytest.MonkeyPatch, *, endpoint: str | N
 
 def forget() -> None:
     """Drop what a process keeps between its invocations."""
-    s3._client.cache_clear()
+    s3.client.cache_clear()
     s3._session.cache_clear()
     s3.slow_downs._take()
     analyze._reader.cache_clear()
