@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, quote_plus, unquote
 from xml.sax.saxutils import escape
 
-from bench.certificate import write_certificate
+from constructs_lib.local.emulator.launch import write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -290,12 +290,13 @@ def _process(
     objects: Callable[[], Iterable[tuple[str, str, bytes]]],
     latency: float,
     certificate: Path,
+    certificate_key: Path,
 ) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, certificate_key)
     store = Store({})
     for bucket, key, body in objects():
         store.buckets.setdefault(bucket, {})[key] = body
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(certificate)
     asyncio.run(_serve(store, latency, connection.send, asyncio.Event(), tls))
 
 
@@ -304,10 +305,12 @@ class S3Process:
 
     def __init__(self, objects: Callable[[], Iterable[tuple[str, str, bytes]]], latency: float = 0.0) -> None:
         self._folder = TemporaryDirectory(prefix="bench-")
-        self._certificate = write_certificate(Path(self._folder.name, "certificate.pem"))
+        self._certificate, key = Path(self._folder.name, "server.crt"), Path(self._folder.name, "server.key")
+        write_certificate(self._certificate, key)
         context = multiprocessing.get_context("spawn")
         self._connection, child = context.Pipe()
-        self._process = context.Process(target=_process, args=(child, objects, latency, self._certificate), daemon=True)
+        arguments = (child, objects, latency, self._certificate, key)
+        self._process = context.Process(target=_process, args=arguments, daemon=True)
         self._endpoint = ""
 
     @property

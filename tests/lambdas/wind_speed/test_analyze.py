@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.certificate import write_certificate
 from bench.s3_server import Fault, S3Server
+from constructs_lib.local.emulator.launch import write_certificate
 from lambdas.wind_speed import analyze, gsod, s3
 from tests.lambdas.wind_speed.conftest import use
 from tests.lambdas.wind_speed.observations import HEADER, PNG, row, year_of
@@ -258,14 +258,17 @@ def test_should_not_take_a_missing_bucket_for_bad_objects(observed: S3Server, mo
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    return write_certificate(tmp_path / "certificate.pem")
+    """A certificate for loopback, with its key beside it."""
+    path = tmp_path / "server.crt"
+    write_certificate(path, path.with_suffix(".key"))
+    return path
 
 
 def test_should_read_over_tls_from_whom_the_sdk_trusts(
     server: S3Server, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(certificate)
+    tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
     with S3Server({"source": {"2024/1.csv": year_of("1", 2024, [1.0])}}, tls) as secure:
         use(secure, monkeypatch)
         monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
