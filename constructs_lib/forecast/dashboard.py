@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from constructs_lib.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION, Assembly
 from constructs_lib.forecast.job import REGIONS
+from constructs_lib.forecast.workflow import option_of
 from constructs_lib.local.commands.options import Parser, complain, say
 
 if TYPE_CHECKING:
@@ -79,12 +80,8 @@ def _parser() -> Parser:
     )
     load = parser.add_argument_group("the load", "as the setting load_test has it")
     for name, (default, about) in _LOAD.items():
-        load.add_argument(_option(name), metavar="N", type=_whole, help=f"{about} (default: {default:,})")
+        load.add_argument(option_of(name), metavar="N", type=_whole, help=f"{about} (default: {default:,})")
     return parser
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _draw(options: Namespace) -> None:
@@ -169,13 +166,13 @@ def _series(options: Namespace, region: str) -> MetricSeries:
     given = {name: value for name in _LOAD if (value := getattr(options, name)) is not None}
     if options.series is not None:
         if given:
-            raise ValueError(f"{_option(next(iter(given)))} doesn't go with --series. Fix: leave one of them out.")
+            raise ValueError(f"{option_of(next(iter(given)))} doesn't go with --series. Fix: leave one of them out.")
         return read_series(options.series)
     try:
         loads = load_test(**{name: default for name, (default, _) in _LOAD.items()} | given)
     except ValueError as error:
         setting, _, rest = str(error).partition(" ")
-        raise ValueError(f"{_option(setting)} {rest}" if setting in _LOAD else str(error)) from None
+        raise ValueError(f"{option_of(setting)} {rest}" if setting in _LOAD else str(error)) from None
     limits = AccountLimits.documented_in(region)
     return metrics_of(simulate_load(loads, limits), limits)
 
