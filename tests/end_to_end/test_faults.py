@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from constructs_lib.local import execution
 from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION
-from constructs_lib.local.execution import ExecutionResult
 from constructs_lib.testing import faults
 from demo.wind_speed.sample import sample_objects
 from demo.wind_speed.sources import NOAA_BUCKET
@@ -65,14 +65,12 @@ class Ground:
     def machine(self) -> str:
         return self.app.outputs["StateMachineArn"]
 
-    def run(self) -> ExecutionResult:
+    def run(self) -> execution.ExecutionResult:
         return self.app.cloud.run(self.machine, {"years": [YEAR]})
 
     def redrive(self, run: WindSpeedRun) -> WindSpeedRun:
-        """Redrive an execution, and wait for its end."""
-        sfn, arn = self.app.cloud.client("stepfunctions"), run.result.execution_arn
-        sfn.redrive_execution(executionArn=arn)
-        return self.app.ended(self.end(arn))
+        """Redrive an execution to its end."""
+        return self.app.ended(execution.redrive(self.app.cloud.endpoint, run.result.execution_arn))
 
     def stop(self) -> WindSpeedRun:
         """Start an execution, and stop it as soon as its map runs."""
@@ -83,12 +81,14 @@ class Ground:
         sfn.stop_execution(executionArn=arn, error="Stopped")
         return self.app.ended(self.end(arn))
 
-    def end(self, arn: str) -> ExecutionResult:
+    def end(self, arn: str) -> execution.ExecutionResult:
         """Wait for an execution's end."""
         sfn = self.app.cloud.client("stepfunctions")
         while (described := sfn.describe_execution(executionArn=arn))["status"] == "RUNNING":
             time.sleep(0.05)
-        return ExecutionResult(arn, described["status"], error=described.get("error"), cause=described.get("cause"))
+        return execution.ExecutionResult(
+            arn, described["status"], error=described.get("error"), cause=described.get("cause")
+        )
 
 
 Plant = Callable[[Ground], AbstractContextManager[Callable[[], bool]]]
