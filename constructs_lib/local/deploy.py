@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from constructs_lib.assembly import Assembly, NotAnAssembly, Stack
 from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION, Endpoint
 from constructs_lib.local.errors import LocalCloudError, UsageError
+from constructs_lib.local.folders import DEPLOY_PID_FILE
 from constructs_lib.local.tools import run_tool
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ class Deployer:
 
             # There is no cdk.json in the home.
             environment = _cli_environment(self._endpoint, self._home, account)
-            code = run_tool([*command, *_QUIET_OPTIONS], self._home, environment, take)
+            pid_file = self._home / DEPLOY_PID_FILE
+            code = run_tool([*command, *_QUIET_OPTIONS], self._home, environment, take, pid_file=pid_file)
         if code != 0:
             what = " ".join(["cdk", *command[1:2]])
             raise LocalCloudError(f"`{what}` ended with exit code {code}.", tuple(relevant or last))

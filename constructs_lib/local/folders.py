@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+DEPLOY_PID_FILE = "deploy.pid"
+"""The name, in a session's folder, of the file with the process id of the CDK CLI that runs."""
+
 
 def remove_folder(folder: Path) -> None:
     """Remove a session's folder, also while a killed process still writes its last file into it."""

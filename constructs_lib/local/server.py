@@ -41,7 +41,8 @@ from constructs_lib.local.emulator.launch import (
     refuse_foreign_connections,
 )
 from constructs_lib.local.emulator.patches import check_versions
-from constructs_lib.local.folders import remove_folder
+from constructs_lib.local.folders import DEPLOY_PID_FILE, remove_folder
+from constructs_lib.local.tools import end_tool
 
 CANNOT_START = 3
 
@@ -154,6 +155,8 @@ def _watch_lifeline(folder: Path, loaded: threading.Event) -> None:
         from constructs_lib.local.emulator.services import lambda_worker
 
         lambda_worker.stop_all()
+    # The CDK CLI would try for long to reach a server that is gone.
+    end_tool(folder / DEPLOY_PID_FILE)
     remove_folder(folder)
     os._exit(0)
 

@@ -177,7 +177,41 @@ def test_ends_with_the_process_that_started_it(
     owner.communicate()
     _until(lambda: group_members(server) == [])
     _until(lambda: not folder.exists())
-    _until(lambda: not any(str(folder) in _working_folder(process) for process in psutil.process_iter()))
+    _until(lambda: not _processes_in(folder))
+
+
+STUBBORN_CLI = """#!/bin/sh
+[ "$1" = bootstrap ] && exit 0
+echo "First: deploying"
+sleep 600
+"""
+
+
+@pytest.mark.local
+def test_ends_a_cdk_cli_that_goes_on_without_its_owner_and_server(assembly: Path, tmp_path: Path) -> None:
+    folder, cli = tmp_path / "session", tmp_path / "cdk"
+    cli.write_text(STUBBORN_CLI)
+    cli.chmod(0o755)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder), str(assembly), str(cli)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout is not None
+    next(line for line in owner.stdout if "First: deploying" in line)
+    _until(lambda: any(process.name() == "sleep" for process in _processes_in(folder)))
+    started = _processes_in(folder)
+
+    owner.kill()
+    owner.communicate()
+
+    _until(lambda: not folder.exists())
+    _until(lambda: not any(_working_folder(process) for process in started))
+
+
+def _processes_in(folder: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if str(folder) in _working_folder(process)]
 
 
 def _working_folder(process: psutil.Process) -> str:
