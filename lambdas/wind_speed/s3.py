@@ -17,7 +17,13 @@ from urllib.parse import quote, unquote_plus, urlencode
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError  # noqa: A004
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,  # noqa: A004
+    HTTPClientError,
+    IncompleteReadError,
+    PaginationError,
+)
 
 from . import metrics
 from .signed_gets import READ_SECONDS, SignedGets
@@ -130,11 +136,18 @@ class Listing:
     def keys(self, prefix: str, page_size: int = 1000) -> Iterator[str]:
         """Yield the keys under a prefix in S3's order, asking for a page only when its first key is wanted.
 
-        Raises TransientS3Error, and the SDK's ClientError for the rest, such as AccessDenied.
+        Raises TransientS3Error, PaginationError for a listing that would never end, as the SDK's paginator does, and
+        the SDK's ClientError for the rest, such as AccessDenied.
         """
         page = self._page(prefix, page_size, "")
         yield from page.keys
+        asked: set[str] = set()
         while page.token:
+            if page.token in asked:
+                raise PaginationError(
+                    message=f"s3://{self._bucket}/{prefix} answered a second time with the token {page.token!r}"
+                )
+            asked.add(page.token)
             page = self._page(prefix, page_size, page.token)
             yield from page.keys
 

@@ -5,10 +5,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.exceptions import NoCredentialsError, ParamValidationError
+from botocore.exceptions import NoCredentialsError, PaginationError, ParamValidationError
 
 from bench.s3_server import Fault, S3Server
 from lambdas.wind_speed import s3
@@ -261,6 +262,25 @@ def test_should_not_end_a_listing_that_s3_calls_truncated(server: S3Server, monk
 
     with pytest.raises(KeyError, match="NextContinuationToken"):
         list(listing.keys("2024/"))
+
+
+@pytest.mark.parametrize("tokens", [["a"], ["a", "b"]], ids=["at once", "after others"])
+def test_should_not_list_for_ever_when_tokens_come_again(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, tokens: list[str]
+) -> None:
+    """A store that is S3's by its interface only: without an end the function would list until its timeout."""
+    following = cycle(tokens)
+    monkeypatch.setattr(
+        "bench.s3_server.list_page",
+        lambda *_: (
+            "<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>1</Key></Contents>"
+            f"<NextContinuationToken>{next(following)}</NextContinuationToken></ListBucketResult>"
+        ),
+    )
+
+    with pytest.raises(PaginationError, match="s3://source/2024/ answered a second time with the token 'a'"):
+        list(islice(s3.Listing("source").keys("2024/"), 10))
+    assert len(server.store.requests) == len(tokens) + 1
 
 
 def test_should_list_and_read_where_the_bucket_is_in_the_host_name(
