@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from . import s3
+from .csv_files import column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +42,7 @@ class EarlierRun:
         folder = f"runs/{name}/"
         try:
             summary: dict[str, Any] = json.loads(s3.read(bucket, f"{folder}summary.json"))
-            rejected = s3.read(bucket, f"{folder}rejected.csv").decode()
+            rejected = s3.read(bucket, f"{folder}rejected.csv")
         except ClientError as error:
             if not s3.is_missing(error):
                 raise
@@ -57,5 +56,5 @@ class EarlierRun:
                 f"retry_of is {name!r}, and s3://{bucket}/{folder}summary.json doesn't name the results that stand: an"
                 " older version of this state machine wrote it. Start a new execution without retry_of."
             )
-        keys = [row["key"] for row in csv.DictReader(io.StringIO(rejected, newline=""))]
+        keys = column(rejected, "key")
         return cls(keys, summary["objects_listed"], summary["unit"], summary["years"], summary["manifests"])

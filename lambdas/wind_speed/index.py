@@ -6,8 +6,6 @@ S3 throttles by prefix, the year is the prefix, and a file in the order of the l
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import os
 import re
@@ -15,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
-from . import s3
+from . import csv_files, s3
 from .earlier_run import EarlierRun
 
 if TYPE_CHECKING:
@@ -133,9 +131,9 @@ def spread(years: Sequence[Sequence[str]]) -> list[str]:
 
 
 def as_csv(keys: Sequence[str]) -> bytes:
-    """Return the file that the map reads: a header, then a key a line."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["key"])
-    writer.writerows([key] for key in keys)
-    return file.getvalue().encode()
+    """Return the file that the map reads: a header, then a key a line.
+
+    Step Functions takes a backslash for an escape, and two for one:
+    https://docs.aws.amazon.com/step-functions/latest/dg/example-csv-parse-dist-map.html
+    """
+    return csv_files.as_csv(["key"], ([key.replace("\\", "\\\\")] for key in keys))

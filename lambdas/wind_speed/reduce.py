@@ -6,8 +6,6 @@ Sums and counts are exact. The unit's factor is applied once, here: a speed is t
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import os
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from botocore.exceptions import ClientError
 
 from . import gsod, page, s3
+from .csv_files import as_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -215,7 +214,7 @@ def _row(record: gsod.Station, factor: float) -> Row:
 def stations_csv(rows: Sequence[Row], unit: str) -> bytes:
     """Return stations.csv: speeds with three decimals, an empty cell where there is no value."""
     speeds_at = range(len(_COLUMNS), len(_COLUMNS) + len(_SPEEDS))
-    return _csv(
+    return as_csv(
         [*_COLUMNS, *(f"{name}_{unit}" for name in _SPEEDS), *_DATES],
         (
             [f"{cell:.3f}" if at in speeds_at and cell is not None else cell for at, cell in enumerate(row)]
@@ -240,12 +239,4 @@ def stations_geojson(rows: Sequence[Row], unit: str) -> bytes:
 
 def rejected_csv(rejected: Iterable[tuple[str, str]]) -> bytes:
     """Return rejected.csv, sorted by key."""
-    return _csv(["key", "reason"], sorted(rejected))
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return file.getvalue().encode()
+    return as_csv(["key", "reason"], sorted(rejected))

@@ -62,7 +62,7 @@ def run(
 
 def written(server: S3Server) -> list[str]:
     text = server.store.buckets["results"]["runs/one/objects.csv"].decode()
-    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    header, *rows = csv.reader(io.StringIO(text, newline=""), escapechar="\\")
     assert header == ["key"]
     return [key for (key,) in rows]
 
@@ -168,7 +168,7 @@ def test_should_page_a_large_limit(filled: S3Server) -> None:
 @pytest.mark.parametrize("url_encoding", [True, False])
 def test_should_keep_keys_of_any_characters(server: S3Server, url_encoding: bool) -> None:
     server.store.url_encoding = url_encoding
-    keys = ['2024/a b+c,"d".csv', "2024/å&<>%41.csv", "2024/tab\tand ;.csv"]
+    keys = ['2024/a b+c,"d".csv', "2024/å&<>%41.csv", "2024/tab\tand ;.csv", "2024/back\\slash\r.csv"]
     server.store.buckets["source"] = dict.fromkeys(keys, b"")
 
     assert sorted(run(server)) == sorted(keys)
@@ -196,7 +196,7 @@ def test_should_not_hide_missing_permissions(filled: S3Server) -> None:
 
 
 def test_should_index_only_what_an_earlier_run_lost(filled: S3Server) -> None:
-    put_run(filled, "zero", [("2023/1.csv", "empty object"), ('2022/a,"b"\r\n\nc.csv', "failed: Lambda.Unknown")])
+    put_run(filled, "zero", [("2023/1.csv", "empty object"), ('2022/a,"b"\r\n\n\rc.csv', "failed: Lambda.Unknown")])
     filled.store.requests.clear()
 
     assert retry(filled, "zero") == {
@@ -206,7 +206,7 @@ def test_should_index_only_what_an_earlier_run_lost(filled: S3Server) -> None:
         "years": [2023],
         "manifests": ["runs/zero/map/id/manifest.json"],
     }
-    assert sorted(written(filled)) == ['2022/a,"b"\r\n\nc.csv', "2023/1.csv"]
+    assert sorted(written(filled)) == ['2022/a,"b"\r\n\n\rc.csv', "2023/1.csv"]
     assert not [request for request in filled.store.requests if "/source" in request]
 
 
