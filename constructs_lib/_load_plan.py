@@ -9,14 +9,22 @@ from fractions import Fraction
 from constructs_lib._load_consumption import MAX_HOLD_SECONDS, MAX_TRANSITIONS, ExecutionLoad
 from constructs_lib._load_profile import LoadProfile
 
+ROWS_LABEL = "Rows"
+"""Of a driver's Distributed Map, whose children start the executions."""
+HOLD_LABEL = "HoldOpen"
+"""Of the Distributed Map by which an execution holds a map run open."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """A driver: its profile, what each execution that it starts consumes, and the states of its own execution.
 
-    `first_states` is 1, or 2 for a driver with an `ends_at`.
+    `driver` and `started` name it and what it starts: their construct ids in the stack. `first_states` is 1, or 2 for a
+    driver with an `ends_at`.
     """
 
+    driver: str
+    started: str
     profile: LoadProfile
     target: ExecutionLoad
     first_states: int = 1
@@ -71,7 +79,8 @@ class LoadPlan:
             ramp_seconds=self.ramp_seconds,
             hold_seconds=self.hold_seconds,
         )
-        return Load(profile=profile, target=ExecutionLoad.of_transitions(self.transitions_per_execution))
+        target = ExecutionLoad.of_transitions(self.transitions_per_execution)
+        return Load(driver="TransitionDriver", started="Transitions", profile=profile, target=target)
 
     @property
     def open_map_runs(self) -> Load | None:
@@ -79,4 +88,5 @@ class LoadPlan:
         if not self.map_runs:
             return None
         profile = LoadProfile.evenly(starts=self.map_runs, seconds=max(1, self.ramp_seconds))
-        return Load(profile=profile, target=ExecutionLoad.of_open_map_run(self.map_run_seconds))
+        target = ExecutionLoad.of_open_map_run(self.map_run_seconds)
+        return Load(driver="MapRunDriver", started="MapRuns", profile=profile, target=target)

@@ -13,6 +13,7 @@ from constructs import Construct
 from constructs_lib._checks import check_kind, is_whole_number, usage_error
 from constructs_lib._lambda_task import jsonata
 from constructs_lib._load_consumption import MAX_HOLD_SECONDS, MAX_TRANSITIONS, ExecutionLoad, TransitionShape
+from constructs_lib._load_plan import HOLD_LABEL
 from constructs_lib._state_machine_log import state_machine_log
 from constructs_lib._state_machine_role import state_machine_role
 
@@ -123,7 +124,7 @@ class OpenMapRunLoad(_LoadTarget):
         hold_open = sfn.DistributedMap.jsonata(
             self,
             "Hold a map run open",
-            label="HoldOpen",
+            label=HOLD_LABEL,
             items=sfn.ProvideItems.json_array([{}]),
             # An Express child would end after five minutes.
             map_execution_type=sfn.StateMachineType.STANDARD,

@@ -22,6 +22,7 @@ from constructs import Construct
 from constructs_lib._checks import check_kind, usage_error
 from constructs_lib._lambda_task import jsonata
 from constructs_lib._load_consumption import Consumption, consumption
+from constructs_lib._load_plan import ROWS_LABEL
 from constructs_lib._load_profile import MAX_STARTS_PER_ROW, LoadProfile
 from constructs_lib._load_targets import OpenMapRunLoad, StateTransitionLoad, load_state_machine
 from constructs_lib._workflow_identity import ChildWorkflow
@@ -184,7 +185,7 @@ class LoadDriver(Construct):
         rows = sfn.DistributedMap.jsonata(
             self,
             "Start by the profile",
-            label="Rows",
+            label=ROWS_LABEL,
             item_reader=source,
             item_selector={
                 "at": jsonata(f"$fromMillis({due})"),

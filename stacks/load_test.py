@@ -12,7 +12,7 @@ from constructs import Construct
 
 from constructs_lib._checks import usage_error
 from constructs_lib._load_plan import Load, LoadPlan
-from constructs_lib.load_test import LoadDriver, LoadProfile, OpenMapRunLoad, StateTransitionLoad
+from constructs_lib.load_test import LoadDriver, OpenMapRunLoad, StateTransitionLoad
 from stacks.acknowledgements import acknowledge
 from stacks.settings import LoadTestSetting
 
@@ -73,23 +73,20 @@ class LoadTestStack(Stack):
     def _transition_driver(self, load: Load | None) -> LoadDriver | None:
         if load is None:
             return None
-        target = StateTransitionLoad(self, "Transitions", transitions=load.target.transitions)
-        return self._driver("TransitionDriver", target, load.profile)
+        return self._driver(load, StateTransitionLoad(self, load.started, transitions=load.target.transitions))
 
     def _map_run_driver(self, load: Load | None, hold: Duration) -> LoadDriver | None:
         if load is None:
             return None
-        return self._driver("MapRunDriver", OpenMapRunLoad(self, "MapRuns", hold=hold), load.profile)
+        return self._driver(load, OpenMapRunLoad(self, load.started, hold=hold))
 
-    def _driver(
-        self, construct_id: str, target: StateTransitionLoad | OpenMapRunLoad, profile: LoadProfile
-    ) -> LoadDriver:
+    def _driver(self, load: Load, target: StateTransitionLoad | OpenMapRunLoad) -> LoadDriver:
         settings = self.settings
         driver = LoadDriver(
             self,
-            construct_id,
+            load.driver,
             target=target,
-            profile=profile,
+            profile=load.profile,
             max_dollars=settings.max_dollars,
             ends_at=settings.ends_at,
         )

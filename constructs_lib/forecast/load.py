@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from constructs_lib._load_consumption import TransitionShape
-from constructs_lib._load_plan import Load, LoadPlan
+from constructs_lib._load_plan import HOLD_LABEL, ROWS_LABEL, Load, LoadPlan
 from constructs_lib._load_profile import ROWS_PER_SECOND
 from constructs_lib.forecast.constants import Basis, Constant
-from constructs_lib.forecast.metrics import AccountUse
+from constructs_lib.forecast.metrics import AccountUse, WorkflowUse
 from constructs_lib.forecast.result import Case
 
 if TYPE_CHECKING:
@@ -127,9 +127,19 @@ class _Bucket:
 class _Driver:
     """The driver's own execution; its map run is open until all of its rows have ended."""
 
+    name: str
+    started: str
     target: ExecutionLoad
     path: Sequence[int]
     rows: int
+
+    @property
+    def rows_name(self) -> str:
+        return f"{self.name}/{ROWS_LABEL}"
+
+    @property
+    def held_name(self) -> str:
+        return f"{self.started}/{HOLD_LABEL}"
 
 
 @dataclass(eq=False, slots=True)
@@ -154,12 +164,25 @@ class _Executions:
 
 @dataclass(eq=False, slots=True)
 class _Step:
-    """States to enter side by side: the `place`-th step of a row or of executions, None for a driver's own."""
+    """States to enter side by side: the `place`-th step of a row or of executions, or those of a driver's own."""
 
-    of: _Row | _Executions | None
+    of: _Driver | _Row | _Executions
     place: int
     states: int
     waits: bool = False
+
+    @property
+    def workflow(self) -> str:
+        """Whose states these are."""
+        match self.of:
+            case _Driver(name=name):
+                return name
+            case _Row(driver=driver):
+                return driver.rows_name
+            case _Executions(row=row):
+                driver = row.driver
+                held = driver.target.map_runs and self.place == len(driver.path) - 1
+                return driver.held_name if held else driver.started
 
 
 _WAIT, _IN_TIME, _MAP, _START, _NOT_STARTED = range(5)
@@ -177,15 +200,19 @@ class _Simulation:
         self.unopened: deque[_Executions] = deque()
         self.series: defaultdict[str, list[float]] = defaultdict(list)
         self.counts: Counter[str] = Counter()
+        self.started: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self.throttled: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
     def start(self, load: Load) -> None:
         rows = load.profile.rows
-        driver = _Driver(load.target, tuple(_widths(load.target.transitions)), len(rows))
+        path = tuple(_widths(load.target.transitions))
+        driver = _Driver(load.driver, load.started, load.target, path, len(rows))
         self.drivers += 1
         self.map_runs += 1
         self.executions += 1
         self.counts["starts"] += self.calls.take(1)
-        self.later[0].append(_Step(None, 0, load.first_states))
+        self.started[driver.name][0] += 1
+        self.later[0].append(_Step(driver, 0, load.first_states))
         for number, (due, count) in enumerate(rows):
             self.later[number // ROWS_PER_SECOND].append(_Step(_Row(driver, due, count), _WAIT, 1))
 
@@ -205,6 +232,13 @@ class _Simulation:
             map_runs=series["map_runs"],
             map_runs_waiting=series["map_runs_waiting"],
             open_executions=series["open_executions"],
+            workflows={
+                name: WorkflowUse(
+                    executions_started=[started[second] for second in range(self.second)],
+                    states_throttled=[self.throttled[name][second] for second in range(self.second)],
+                )
+                for name, started in self.started.items()
+            },
         )
 
     def pass_second(self) -> None:
@@ -224,8 +258,10 @@ class _Simulation:
                 self.ready.popleft()
                 self.go_on(step)
         for step in self.ready:
-            self.counts["states_throttled"] += 0 if step.waits else step.states
-            step.waits = True
+            if not step.waits:
+                self.counts["states_throttled"] += step.states
+                self.throttled[step.workflow][self.second] += step.states
+                step.waits = True
         self.record()
         self.second += 1
         self.states.refilled()
@@ -242,6 +278,7 @@ class _Simulation:
     def make_ready(self, step: _Step) -> None:
         if step.place == _WAIT and isinstance(step.of, _Row):
             self.executions += 1
+            self.started[step.workflow][self.second] += 1
         self.ready.append(step)
 
     def go_on(self, step: _Step) -> None:
@@ -275,6 +312,7 @@ class _Simulation:
         row.unstarted -= started
         row.running += started
         self.executions += started
+        self.started[row.driver.started][self.second] += started
         # Each map run opens by itself.
         parts = [1] * started if row.driver.target.map_runs else [started] if started else []
         for part in parts:
@@ -306,8 +344,11 @@ class _Simulation:
         while self.unopened and self.map_runs < self.most_map_runs:
             executions = self.unopened.popleft()
             self.map_runs += 1
-            self.executions += executions.row.driver.target.executions - 1
-            self.enter(executions, len(executions.row.driver.path) - 1)
+            driver = executions.row.driver
+            children = driver.target.executions - 1
+            self.executions += children
+            self.started[driver.held_name][self.second] += children
+            self.enter(executions, len(driver.path) - 1)
 
     def end(self, executions: _Executions) -> None:
         row = executions.row

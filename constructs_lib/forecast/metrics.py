@@ -26,6 +26,7 @@ from constructs_lib.quotas.catalogue import (
     DocumentedLimit,
     Quota,
     lambda_concurrency,
+    workflow_metric,
 )
 from constructs_lib.testing.metrics import Metric
 
@@ -89,6 +90,14 @@ def _documented(quota: Quota, region: str) -> DocumentedLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowUse:
+    """What one workflow of the account does, second by second; `states_throttled` are those that begin to wait."""
+
+    executions_started: Sequence[float] = ()
+    states_throttled: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountUse:
     """What happens in an account, second by second from a run's start; a second that isn't given has nothing.
 
@@ -108,6 +117,8 @@ class AccountUse:
     slow_downs: Sequence[float] | None = None
     always: Mapping[str, float] = field(default_factory=dict)
     """What other workflows of the account make all the time, in addition: by the names above."""
+    workflows: Mapping[str, WorkflowUse] = field(default_factory=dict)
+    """Whose it is, where that is known, by state machine; a Distributed Map's children have `<machine>/<label>`."""
 
     @property
     def seconds(self) -> int:
@@ -204,20 +215,25 @@ class _Minutes:
             yield key_of(lambda_concurrency("any").used), self.levels("lambda_concurrency")
         if use.slow_downs is not None:
             yield key_of(S3_SLOW_DOWN.throttled), self.sums("slow_downs")
+        for machine, its in use.workflows.items():
+            for name, seconds in (
+                ("ExecutionsStarted", its.executions_started),
+                ("ExecutionThrottled", its.states_throttled),
+            ):
+                yield key_of(workflow_metric(name, "Sum", machine)), list(map(math.fsum, self.by_minute(seconds)))
 
     def sums(self, name: str) -> list[float | None]:
         always = self.use.always.get(name, 0) * PERIOD_SECONDS
-        return [math.fsum(each) + always for each in self.by_minute(name)]
+        return [math.fsum(each) + always for each in self.by_minute(getattr(self.use, name))]
 
     def levels(self, name: str) -> list[float | None]:
         always = self.use.always.get(name, 0)
-        return [float(max(each, default=0) + always) for each in self.by_minute(name)]
+        return [float(max(each, default=0) + always) for each in self.by_minute(getattr(self.use, name))]
 
     def flat(self, value: float | None) -> list[float | None]:
         return [value] * self.minutes
 
-    def by_minute(self, name: str) -> Iterable[Sequence[float]]:
-        seconds: Sequence[float] = getattr(self.use, name)
+    def by_minute(self, seconds: Sequence[float]) -> Iterable[Sequence[float]]:
         for minute in range(self.minutes):
             first = minute * PERIOD_SECONDS - self.start_second
             yield seconds[max(first, 0) : max(first + PERIOD_SECONDS, 0)]

@@ -23,11 +23,15 @@ def test_should_grow_for_the_ramp_and_then_stay() -> None:
     plan = LoadPlan(**NUMBERS)
     # Two starts a second after the ramp, on whose way there are two in two seconds.
     assert plan.transitions == Load(
+        driver="TransitionDriver",
+        started="Transitions",
         profile=LoadProfile(((1, 2), *((second, 2) for second in range(2, 7)))),
         target=ExecutionLoad(transitions=3, executions=1, map_runs=0, seconds=None),
     )
     # All four are open from the ramp's end until the first closes.
     assert plan.open_map_runs == Load(
+        driver="MapRunDriver",
+        started="MapRuns",
         profile=LoadProfile(((0, 2), (1, 2))),
         target=ExecutionLoad(transitions=2, executions=2, map_runs=1, seconds=7),
     )

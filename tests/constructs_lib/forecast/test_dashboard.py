@@ -46,6 +46,9 @@ def test_should_draw_the_load_test(cdk_out: str, tmp_path: Path, capsys: pytest.
         None,
         49_018,
     ]
+    # Whose states wait, and whose executions were started.
+    first_rows = re.findall(r"<tbody><tr><t[hd][^>]*>([^<]*)</t[hd]><td[^>]*>([^<]*)<", page.read_text())
+    assert first_rows == [("Transitions", "293k"), ("Transitions", "3.30k")]
 
 
 def data_of(page: Path) -> list[dict[str, Any]]:

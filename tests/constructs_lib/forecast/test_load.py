@@ -40,7 +40,7 @@ def states(limit: float, bucket_size: float) -> AccountLimits:
 
 
 def bursts(*rows: tuple[int, int], target: ExecutionLoad = TWO_STATES) -> tuple[Load, ...]:
-    return (Load(profile=LoadProfile(rows), target=target),)
+    return (Load(driver="Driver", started="Target", profile=LoadProfile(rows), target=target),)
 
 
 def counted(loads: tuple[Load, ...]) -> int:
@@ -175,6 +175,39 @@ def test_should_run_drivers_side_by_side() -> None:
         assert getattr(both, name) == [a + b for a, b in zip(longest, second, strict=True)], name
 
 
+def test_should_say_whose_states_wait() -> None:
+    # In second 0: the driver's state, the row's three, 40 starts. The executions' first states take four seconds more.
+    use = simulate_load(bursts((0, 40)), states(10, 44))
+    throttled = {name: list(its.states_throttled) for name, its in use.workflows.items()}
+    assert throttled == {"Driver": [0] * 9, "Driver/Rows": [0] * 9, "Target": [40, 0, 0, 0, 40, 0, 0, 0, 0]}
+    use = simulate_load(bursts((0, 40)), states(1, 1))
+    assert {name: next(iter(its.states_throttled)) for name, its in use.workflows.items()} == {
+        "Driver": 0,
+        "Driver/Rows": 1,
+        "Target": 0,
+    }
+
+
+@pytest.mark.parametrize("limits", [SMALL, replace(SMALL, map_runs=20), states(30, 30)])
+def test_should_leave_nothing_that_waits_or_starts_without_a_name(limits: AccountLimits) -> None:
+    transitions, map_runs = loads = load_test(transitions_per_second=1000, map_runs=60, ramp_seconds=20)
+    use = simulate_load(loads, limits)
+    waiting = [its.states_throttled for its in use.workflows.values()]
+    assert [sum(second) for second in zip(*waiting, strict=True)] == list(use.states_throttled)
+    started = {name: sum(its.executions_started) for name, its in use.workflows.items()}
+    rows = {each.driver: len(each.profile.rows) for each in loads}
+    starts = {each.started: sum(count for _, count in each.profile.rows) for each in loads}
+    assert started == {
+        "TransitionDriver": 1,
+        "TransitionDriver/Rows": rows[transitions.driver],
+        "Transitions": starts[transitions.started],
+        "MapRunDriver": 1,
+        "MapRunDriver/Rows": rows[map_runs.driver],
+        "MapRuns": starts[map_runs.started],
+        "MapRuns/HoldOpen": starts[map_runs.started],
+    }
+
+
 def test_should_be_what_the_stack_deploys() -> None:
     fields: dict[str, Any] = {
         "transitions_per_second": 70,
@@ -188,6 +221,7 @@ def test_should_be_what_the_stack_deploys() -> None:
     drivers = (stack.transition_driver, stack.map_run_driver)
     for expected, driver in zip(load_test(**fields), drivers, strict=True):
         assert driver is not None
+        assert {expected.driver, expected.started} <= {child.node.id for child in stack.node.children}
         retries = driver.consumption.retries // driver.consumption.starts
         stated = consumption(expected.profile, expected.target, first_states=1, retries_per_start=retries)
         assert stated == driver.consumption

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from constructs_lib.forecast.job import Child, Job
-from constructs_lib.forecast.metrics import AccountLimits, AccountUse, limits_of, metrics_of, use_of
+from constructs_lib.forecast.metrics import AccountLimits, AccountUse, WorkflowUse, limits_of, metrics_of, use_of
 from constructs_lib.forecast.result import Case
 from constructs_lib.forecast.simulation import simulate
 from constructs_lib.quotas.catalogue import DocumentedLimit
@@ -109,6 +109,13 @@ def test_should_count_what_other_workflows_make_in_every_minute() -> None:
     series = metrics_of(AccountUse(always={"transitions": 2, "map_runs": 4}), SMALL, minutes=7)
     assert series[CONSUMED] == [120] * 7
     assert series["AWS/States ApproximateOpenMapRunCount Maximum"] == [4] * 7
+
+
+def test_should_name_whose_it_is_where_that_is_known() -> None:
+    use = AccountUse(starts=[2], workflows={"Load/Rows": WorkflowUse(executions_started=[2], states_throttled=[0, 3])})
+    series = metrics_of(use, SMALL, start_second=59, minutes=2)
+    assert series["AWS/States ExecutionsStarted Sum {StateMachineArn=Load/Rows}"] == [2, 0]
+    assert series["AWS/States ExecutionThrottled Sum {StateMachineArn=Load/Rows}"] == [0, 3]
 
 
 def test_should_know_the_documented_limits() -> None:
