@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 # Step Functions takes 256 KiB of JSON from a state, and its error for more can't be caught. This leaves 56 KiB for what
 # a user's own states add.
 MAX_RESULT_BYTES = 200 * 1024
-# Applied only to a result that would be larger, which takes hundreds of keys of hundreds of bytes.
-_MAX_KEY_BYTES = 96
 
 # A batch that S3 holds up for longer asks for a retry: five of them, with the delays between, must fit into the five
 # minutes of an Express child.
 _SECONDS = 40
 
 _logger = logging.getLogger(__name__)
+
+
+class ResultTooLarge(Exception):  # noqa: N818 - the name that users see as the batch's error
+    """The batch's result is more than Step Functions takes; no part of it can be left out."""
 
 
 class Item(TypedDict):
@@ -57,7 +59,10 @@ class Result(TypedDict):
 
 @s3.slow_downs.reported()
 def handler(event: Event, context: object) -> Result:  # noqa: ARG001 - Lambda passes both
-    """Read and merge one batch from SOURCE_BUCKET."""
+    """Read and merge one batch from SOURCE_BUCKET.
+
+    Raises ResultTooLarge, TransientS3Error, and the SDK's ClientError.
+    """
     return analyze(_reader(os.environ["SOURCE_BUCKET"]), [item["key"] for item in event["Items"]])
 
 
@@ -96,13 +101,13 @@ def analyze(reader: s3.Reader, keys: list[str]) -> Result:
             "stations": len(stations),
         },
     )
-    return _bounded(
-        {
-            "analysed": len(keys) - len(rejected),
-            "stations": [stations[station].as_array() for station in sorted(stations)],
-            "rejected": rejected,
-        }
-    )
+    result: Result = {
+        "analysed": len(keys) - len(rejected),
+        "stations": [stations[station].as_array() for station in sorted(stations)],
+        "rejected": rejected,
+    }
+    _check_size(result)
+    return result
 
 
 def _outcomes(reader: s3.Reader, keys: list[str]) -> Iterator[tuple[gsod.Station, int] | str]:
@@ -125,8 +130,18 @@ def _outcome(reader: s3.Reader, key: str) -> tuple[gsod.Station, int] | str:
         return error.reason
 
 
-def _bounded(result: Result) -> Result:
-    """Shorten the keys of rejected objects where the whole would be too large otherwise; all else is bounded."""
-    if len(json.dumps(result)) > MAX_RESULT_BYTES:
-        result["rejected"] = [[gsod.clip(key, _MAX_KEY_BYTES), reason] for key, reason in result["rejected"]]
-    return result
+def _check_size(result: Result) -> None:
+    """Raise ResultTooLarge for what only long keys of rejected objects among hundreds of stations make.
+
+    All else is bounded. A key stays whole because a retry reads its object again by it. Of a batch that fails, the map
+    keeps every key.
+    """
+    # As Lambda's runtime of Python 3.12 and later sends it:
+    # https://github.com/aws/aws-lambda-python-runtime-interface-client/pull/122
+    size = len(json.dumps(result, ensure_ascii=False).encode())
+    if size > MAX_RESULT_BYTES:
+        raise ResultTooLarge(
+            f"A batch's result has {size:,} bytes with the keys of its {len(result['rejected'])} rejected objects;"
+            f" allowed: {MAX_RESULT_BYTES:,}. Lower batch_size and deploy; then start an execution with this one's name"
+            " as its retry_of, or a new one if this one's map failed."
+        )
