@@ -1,5 +1,10 @@
 """The child executions of a Map Run: one for each batch, with a record of its own in MiniStack.
 
+When too many of them have failed, or their parent has ended, no other starts; STANDARD ones that run are stopped, and
+EXPRESS ones, which can't be stopped, run to their end, which the Map Run waits for. That is documented of a parent that
+was stopped or timed out (https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html), and recorded of
+too many failures: https://github.com/radkawar/stackd/blob/9dc356f/testdata/aws/stepfunctions/redrive_map.json.
+
 On a redrive the same Map Run takes up what was left: children that never started are started, STANDARD ones that were
 unsuccessful are redriven, EXPRESS ones begin anew under their ARN, and the others stay as they are:
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html. Which permission is asked for, and of whom,
@@ -27,8 +32,6 @@ COUNTS = (
     "failuresNotRedrivable", "pendingRedrive",
 )  # fmt: skip
 _OUTCOMES = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timedOut", "ABORTED": "aborted"}
-# How long a parent that was stopped or timed out may go unnoticed.
-_POLL_SECONDS = 0.2
 
 
 class Children:
@@ -113,44 +116,56 @@ class Children:
         self._waiting.extend(sorted([*redrivable, *new]))
 
     def run(self) -> None:
-        """Run what waits, and return when nothing runs any more, too many have failed or the parent has ended."""
-        with self.changed:
+        """Run what waits, until too many have failed or the parent has ended; return when nothing runs any more."""
+        with self._env.program_state_event.told_to(self.wake), self.changed:
             self.look()
             while self._env.is_running() and not self._over and self._working:
-                self.changed.wait(_POLL_SECONDS)
+                self.changed.wait()
         if self._over or not self._env.is_running():
             self.stop()
+        with self.changed:
+            while self._under_way:
+                self.changed.wait()
 
     def look(self) -> None:
         """Go by what the run's record says now; called with the lock."""
-        self._over = self._over or self._has_failed()
+        self._over = self._over or self._has_failed() or not self._env.is_running()
         self.changed.notify_all()
         for _ in range(0 if self._over else min(self._width() - self._working, len(self._waiting))):
             self._working += 1
             in_context(self._execution.session, self._work)
 
-    def stop(self) -> None:
-        """Abort the children that run; the waiting ones stay as they were. Their threads end on their own.
+    def stop(self) -> bool:
+        """Start no child any more, and abort the STANDARD ones that run; whether none runs now.
 
         A child that can't be interrupted goes on writing to its record, so that the run's is from now on a copy.
         """
         with self.changed:
             self._over = True
-            for index in self._under_way:
+            for index in [] if self._execution_type == "EXPRESS" else list(self._under_way):
                 begun = self._records[index] or {}
+                if begun["status"] != "RUNNING":
+                    # It has just ended by itself.
+                    self._end(begun, index)
+                    continue
                 child = {**begun, "stopDate": responses.now_iso(), "status": "ABORTED"}
                 child |= {"output": None, "events": list(child["events"])}
                 self._records[index] = child
                 self._keep(child)
-                self._move("running", "aborted", index)
+                self._end(child, index)
                 if env := running.halt(begun):
                     env.set_stop(stop_date=None, cause=None, error=None)
-            self._under_way.clear()
             for index in self._waiting:
                 if (waiting := self._records[index]) is not None:
                     self._keep(waiting)
                     self._move("pendingRedrive", _OUTCOMES[waiting["status"]], index)
             self._waiting.clear()
+            self.changed.notify_all()
+            return not self._under_way
+
+    def wake(self) -> None:
+        """Let who waits for a change look again."""
+        with self.changed:
             self.changed.notify_all()
 
     def records(self) -> Iterable[dict[str, Any]]:
@@ -196,14 +211,19 @@ class Children:
         except Exception as error:  # noqa: BLE001 - a child that can't run has failed, and the others go on
             child.update(error="States.Runtime", cause=repr(error), stopDate=responses.now_iso(), status="FAILED")
         with self.changed:
-            if self._over:
+            if index not in self._under_way:
+                # The run was stopped.
                 return
-            self._move("running", _OUTCOMES.get(child["status"], "aborted"), index)
-            self._under_way.remove(index)
+            self._end(child, index)
             if child["status"] == "SUCCEEDED" and self._execution_type == "EXPRESS":
                 # An Express child has no history on AWS; thousands of them would fill the memory.
                 child["events"] = []
-            self._over = self._has_failed()
+            self._over = self._over or self._has_failed()
+            self.changed.notify_all()
+
+    def _end(self, child: dict[str, Any], index: int) -> None:
+        self._under_way.remove(index)
+        self._move("running", _OUTCOMES.get(child["status"], "aborted"), index)
 
     def _new_record(self, input_text: str, status: str) -> dict[str, Any]:
         name = responses.new_uuid()

@@ -80,13 +80,12 @@ class MapRun:
             )
             self._record = self._new_record()
         else:
-            # It may not have noticed yet that its parent has ended.
-            earlier.abort()
             # What UpdateMapRun changed stays so.
             self._threshold = earlier._threshold
             self._record = earlier._redriven_record()
         self.arn: str = self._record["mapRunArn"]
         self._earlier = earlier
+        self._has_ended = False
         self._children = Children(env, program, self._spec.execution_type, self._record, self._exceeded, thread_limit)
 
     @property
@@ -101,6 +100,22 @@ class MapRun:
             FailureEventException: moto's; the state fails, Retry and Catch see the error.
 
         """
+        try:
+            return self._run_recorded()
+        finally:
+            with self._children.changed:
+                self._has_ended = True
+                self._children.changed.notify_all()
+
+    def has_ended(self, env: Any) -> bool:
+        """Whether it has, Express children and results included; waits for it as long as `env`, a redrive's, runs."""
+        self.abort()
+        with env.program_state_event.told_to(self._children.wake), self._children.changed:
+            while not self._has_ended and env.is_running():
+                self._children.changed.wait()
+        return self._has_ended
+
+    def _run_recorded(self) -> Any:
         self._execution.session.context.copy().run(stepfunctions._map_runs.__setitem__, self.arn, self._record)
         if self._earlier is None:
             self._add_event(HistoryEventType.MapRunStarted, {"mapRunStartedEventDetails": {"mapRunArn": self.arn}})
@@ -138,9 +153,9 @@ class MapRun:
             self._children.look()
 
     def abort(self) -> None:
-        """Stop the children and close the record as ABORTED, unless it has ended."""
-        self._children.stop()
-        self._close("ABORTED")
+        """Stop the children and, once none runs any more, close the record as ABORTED, unless it has ended."""
+        if self._children.stop():
+            self._close("ABORTED")
 
     def _run(self) -> Any:
         if self._record["redriveCount"] > MAX_REDRIVES:
@@ -346,6 +361,9 @@ def install(thread_limit: int) -> None:
     def evaluate(self: Any, env: Any) -> None:
         evaluated = env.stack.pop()
         attempt = positions.attempt_of(env)
+        if attempt.map_run is not None and not attempt.map_run.has_ended(env):
+            env.stack.append([])
+            return
         run = MapRun(env, evaluated, self._get_iteration_program(), thread_limit, attempt.map_run)
         attempt.map_run = run
         env.stack.append(run.run())

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.constructs_lib.local.emulator.conftest import Cloud, Execution
+from tests.constructs_lib.local.emulator.waiting import until
 
 pytestmark = pytest.mark.local
 
@@ -350,7 +351,7 @@ def test_should_show_counts_and_children_while_it_runs_and_stop(cloud: Cloud) ->
         }
     }
     states = cloud.client("stepfunctions")
-    arn = cloud.start(cloud.machine({"Map": map_state(work, Items="{% [1..6] %}", MaxConcurrency=2)}))
+    arn = cloud.start(cloud.machine({"Map": map_state(work, kind="STANDARD", Items="{% [1..6] %}", MaxConcurrency=2)}))
     deadline = time.monotonic() + 20
     while not states.list_map_runs(executionArn=arn)["mapRuns"] or cloud.map_run(arn)["itemCounts"]["running"] < 2:
         assert time.monotonic() < deadline
@@ -373,9 +374,71 @@ def test_should_show_counts_and_children_while_it_runs_and_stop(cloud: Cloud) ->
     assert cloud.map_run(arn)["itemCounts"] == counts
 
 
+def counted(cloud: Cloud, arn: str) -> dict[str, int]:
+    """The items of an execution's only Map Run by what became of them; none that isn't there yet, and no 0."""
+    if not cloud.client("stepfunctions").list_map_runs(executionArn=arn)["mapRuns"]:
+        return {}
+    return {name: number for name, number in cloud.map_run(arn)["itemCounts"].items() if number}
+
+
+@pytest.mark.parametrize(
+    ("kind", "first_three"),
+    [
+        ("STANDARD", {"failed": 1, "aborted": 2}),
+        ("EXPRESS", {"failed": 1, "succeeded": 2, "resultsWritten": 2}),
+    ],
+)
+def test_should_let_express_children_end_when_a_run_fails(cloud: Cloud, kind: str, first_three: dict[str, int]) -> None:
+    bucket = cloud.bucket()
+    failing = {"Condition": "{% $states.input = 0 %}", "Next": "Broken"}
+    children = {
+        "First": {"Type": "Choice", "Choices": [failing], "Default": "Long"},
+        "Broken": {"Type": "Fail", "Error": "Broken"},
+        "Long": {"Type": "Wait", "Seconds": 1, "End": True},
+    }
+    state = map_state(
+        children,
+        kind=kind,
+        Items=[1, 2, 0, 3, 4, 5],
+        MaxConcurrency=3,
+        ResultWriter=writer(bucket, OutputType="JSON", Transformation="COMPACT"),
+    )
+    started = time.monotonic()
+    ended = run(cloud, state)
+
+    assert (ended.status, ended.error) == ("FAILED", "States.ExceedToleratedFailureThreshold")
+    assert (time.monotonic() - started > 1) == (kind == "EXPRESS")
+    assert counted(cloud, ended.arn) == {"total": 6, "pending": 3, **first_three}
+
+
+@pytest.mark.parametrize("ends", ["stopped", "timed out"])
+def test_should_wait_for_express_children_when_the_parent_has_ended(cloud: Cloud, ends: str) -> None:
+    states = cloud.client("stepfunctions")
+    waiting = {"Wait": {"Type": "Wait", "Seconds": 2, "End": True}}
+    machine = cloud.machine({"Map": map_state(waiting, Items=[1, 2, 3], MaxConcurrency=2)}, TimeoutSeconds=1)
+    arn = cloud.start(machine)
+    until(lambda: counted(cloud, arn).get("running") == 2)
+    if ends == "stopped":
+        states.stop_execution(executionArn=arn)
+    ended = cloud.wait(arn)
+
+    assert ended.status == ("ABORTED" if ends == "stopped" else "TIMED_OUT")
+    assert (cloud.map_run(arn)["status"], counted(cloud, arn)) == ("RUNNING", {"total": 3, "running": 2, "pending": 1})
+    states.redrive_execution(executionArn=arn)
+    # The Map Run ends first.
+    assert counted(cloud, arn) == {"total": 3, "running": 2, "pending": 1}
+    states.stop_execution(executionArn=arn)
+    until(lambda: cloud.map_run(arn)["status"] == "ABORTED")
+    assert counted(cloud, arn) == {"total": 3, "succeeded": 2, "pending": 1}
+
+    states.redrive_execution(executionArn=arn)
+    until(lambda: counted(cloud, arn).get("running") == 1)
+    states.stop_execution(executionArn=arn)
+
+
 def test_should_stop_the_children_when_the_machine_times_out(cloud: Cloud) -> None:
     waiting = {"Wait": {"Type": "Wait", "Seconds": 30, "End": True}}
-    ended = run(cloud, map_state(waiting, Items=[1, 2, 3]), TimeoutSeconds=1)
+    ended = run(cloud, map_state(waiting, kind="STANDARD", Items=[1, 2, 3]), TimeoutSeconds=1)
 
     assert (ended.status, ended.error) == ("TIMED_OUT", "States.Timeout")
     deadline = time.monotonic() + 3

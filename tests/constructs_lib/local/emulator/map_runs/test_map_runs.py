@@ -235,7 +235,7 @@ def waiting_run(cloud: Cloud, **more: Any) -> tuple[str, str]:
         "Fine": {"Type": "Wait", "Seconds": 60, "End": True},
     }
     items = [{"n": number, "fails": number == 0} for number in range(5)]
-    state = map_state("JSONata", "EXPRESS", cloud.bucket(), children, ToleratedFailureCount=1, **more)
+    state = map_state("JSONata", "STANDARD", cloud.bucket(), children, ToleratedFailureCount=1, **more)
     arn = cloud.start(cloud.machine({"Map": state}), {"items": items})
     until(lambda: bool(cloud.client("stepfunctions").list_map_runs(executionArn=arn)["mapRuns"]))
     until(lambda: counts(cloud, arn) == (1, 1))
