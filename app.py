@@ -8,6 +8,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from stacks.load_test import LoadTestStack
 from stacks.quotas import QuotasStack
+from stacks.region import check_region, warn_of_unknown_region
 from stacks.reviews import ReviewsSourceStack, ReviewsTargetStack
 from stacks.settings import Settings
 from stacks.wind_speed import WindSpeedStack
@@ -21,11 +22,13 @@ def build(app: App) -> tuple[Stack, ...]:
     `load_test` asks for it, to the account that it names, which must be the one that the CDK CLI found.
 
     Raises:
-        ValueError: for a setting that can't be used, as one line.
+        ValueError: for a setting or a Region that can't be used, as one line.
 
     """
     settings = Settings.from_context(app.node.get_all_context())
     region = os.environ.get("CDK_DEFAULT_REGION")
+    if region is not None:
+        check_region(region)
     own = Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=region)
     stacks: list[Stack] = [
         WindSpeedStack(app, "WindSpeed", settings=settings, env=own),
@@ -50,6 +53,8 @@ def build(app: App) -> tuple[Stack, ...]:
     if load is not None:
         env = Environment(account=own.account or load.account, region=region)
         stacks.append(LoadTestStack(app, "LoadTest", settings=load, env=env))
+    if region is not None:
+        warn_of_unknown_region(region, stacks)
     return tuple(stacks)
 
 

@@ -20,6 +20,7 @@ from constructs_lib.cross_account import ORGANIZATION_ID
 from constructs_lib.quotas.watched import MAP_LABEL, WORKFLOW_NAME
 from constructs_lib.reviews import MODEL_ID, MODEL_ID_PATTERN
 from constructs_lib.wind_speed import FIRST_YEAR, MAX_BATCH_SIZE, UNITS, Unit
+from stacks.region import REGION
 from stacks.values import ACCOUNT, boolean, dollars, each_once, matching, moment, one_of, percentage, threshold, whole
 
 T = TypeVar("T")
@@ -193,9 +194,7 @@ class Settings:
         this_year = datetime.now(tz=UTC).year
         settings = cls(
             source=read("source", _source, None, 'noaa, or "s3://bucket/" or "s3://bucket/prefix/"'),
-            source_region=read(
-                "source_region", matching(r"[a-z]{2,}(-[a-z]+)+-\d"), None, "a Region such as eu-west-1"
-            ),
+            source_region=read("source_region", matching(REGION), None, "a Region such as eu-west-1"),
             source_key_arn=read(
                 "source_key_arn", matching(_KEY_ARN), None, "a KMS key's ARN, arn:aws:kms:<Region>:<account>:key/<id>"
             ),

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from aws_cdk import Stack
 from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Annotations, Match
+from aws_cdk.region_info import Fact
 
 import app
+from stacks.region import UNKNOWN_REGION, check_region, warn_of_unknown_region
 from tests.cdk import make_app, process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from aws_cdk import Stack
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -88,7 +90,7 @@ def test_should_say_in_one_line_what_cdk_refuses(
             "error: WindSpeed/Workflow/Analyze objects: source is 'a bucket of Region eu-west-1'; allowed: ",
         ),
     ],
-    ids=["value", "key", "region"],
+    ids=["value", "key", "source's region"],
 )
 def test_should_refuse_a_wrong_setting_in_one_line(
     context: dict[str, object],
@@ -105,6 +107,47 @@ def test_should_refuse_a_wrong_setting_in_one_line(
     assert told.err.startswith(message)
     assert told.err.count("\n") == 1
     assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    ("region", "hint"),
+    [
+        ("eu-wset-1", "Did you mean eu-west-1? "),
+        ("eu-west", "Did you mean eu-west-3? "),
+        ("US-EAST-1", ""),
+        ("", ""),
+    ],
+)
+def test_should_refuse_a_misspelt_region_in_one_line(
+    region: str, hint: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CDK_DEFAULT_REGION", region)
+    assert app.main(make_app()) == 2
+    assert capfd.readouterr().err == (
+        f"error: CDK_DEFAULT_REGION is {region!r}; allowed: a Region of AWS, such as us-east-1. {hint}"
+        "Change AWS_REGION, or the region of your AWS profile.\n"
+    )
+
+
+def test_should_take_a_region_that_aws_cdk_lib_does_not_know_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after the next launch of one."""
+    monkeypatch.setenv("CDK_DEFAULT_REGION", "eu-northeast-7")
+    stacks = app.build(make_app())
+    assert [stack.region for stack in stacks] == ["eu-northeast-7"] * 2
+    for stack in stacks:
+        [warning] = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp(UNKNOWN_REGION))
+        assert str(warning.entry.data).startswith(
+            "CDK_DEFAULT_REGION is 'eu-northeast-7', which this aws-cdk-lib doesn't know; the nearest that it knows: "
+            "ap-northeast-"
+        )
+
+
+def test_should_warn_of_no_region_that_aws_cdk_lib_knows() -> None:
+    stack = Stack(make_app(), "Stack")
+    for region in Fact.regions:
+        check_region(region)
+        warn_of_unknown_region(region, [stack])
+    assert not Annotations.from_stack(stack).find_warning("*", Match.any_value())
 
 
 def test_should_load_no_jsii_for_the_package_alone() -> None:
