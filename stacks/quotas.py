@@ -11,6 +11,8 @@ from constructs_lib import AlarmTopic, QuotaAlarms, QuotaDashboard, WatchedWorkf
 from constructs_lib.quotas.catalogue import QUOTAS, S3_SLOW_DOWN, Quota, bedrock_throttles, lambda_concurrency
 from stacks.settings import Settings
 
+_RUNBOOK = "docs/runbook-quotas.md"
+
 
 class QuotasStack(Stack):
     """One a Region and account; it needs no other stack, and watches every workflow by the account's own metrics."""
@@ -47,6 +49,7 @@ class QuotasStack(Stack):
                 )
                 for workflow in settings.watched_workflows
             ],
+            runbook=_RUNBOOK,
         )
         self.dashboard = QuotaDashboard(self, "Dashboard", alarms=self.alarms)
         CfnOutput(

@@ -5,6 +5,7 @@ message or two. An alarm watches one account and Region, its own; an imported st
 that account's metrics to be shared with this one (`observability`), in the same Region.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -20,15 +21,15 @@ from constructs_lib.quotas._metrics import cdk_expression, cdk_metric
 from constructs_lib.quotas.catalogue import QUOTAS, WINDOW_MINUTES, AlarmRule, Metric, Quota, Severity
 from constructs_lib.quotas.watched import WatchedWorkflow, check_watched
 
-RUNBOOK = "docs/runbook-quotas.md"
-"""Has a section for each quota's `runbook_section`."""
-
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html: a rule of ARNs is too
 # long before it has the 100 alarms that it may have. What CloudFormation makes the alarms' names of is inferred.
 _MAX_RULE = 10_240
 _MAX_STACK_NAME = 128
 _ALARM_IN_RULE = 'ALARM("arn:aws-us-gov:cloudwatch:us-gov-west-1:111111111111:alarm:") OR '
 _RANDOM = "-ABCDEFGHIJKLM"
+
+# A description has 1,024 characters at most.
+_RUNBOOK = r"\S([^\r\n]{0,254}\S)?"
 
 
 class QuotaAlarms(Construct):
@@ -53,10 +54,12 @@ class QuotaAlarms(Construct):
         topic: Must let CloudWatch publish, as that of an `AlarmTopic` does.
         quotas: Records of the catalogue; change a threshold by `dataclasses.replace`. Omitted: Step Functions' own.
         workflows: State machines whose own throttled states raise alarms. Omitted: none.
+        runbook: Named in the descriptions: words, or an address, to which each alarm adds its quota's
+            `runbook_section` where it has no anchor. Omitted: none; the descriptions say what to do in a sentence.
 
     Raises:
         ValueError: for a `topic` that is none, nothing to watch, two of one key, a topic or a state machine of another
-            Region, or more than a composite alarm can have.
+            Region, more than a composite alarm can have, or a runbook that isn't a line.
 
     """
 
@@ -68,8 +71,11 @@ class QuotaAlarms(Construct):
         topic: sns.ITopic,
         quotas: Sequence[Quota] = QUOTAS,
         workflows: Sequence[WatchedWorkflow] = (),
+        runbook: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._check_runbook(runbook)
+        self._runbook = runbook
         check_topic(self, "topic", topic)
         check_watched(self, quotas, workflows)
         self._check_regions(topic, workflows)
@@ -125,6 +131,18 @@ class QuotaAlarms(Construct):
         """In alarm while a critical alarm is."""
         return self._critical
 
+    def _check_runbook(self, runbook: object) -> None:
+        if runbook is None or is_token(runbook):
+            return
+        if not isinstance(runbook, str) or not re.fullmatch(_RUNBOOK, runbook):
+            raise usage_error(
+                self,
+                "runbook",
+                runbook,
+                allowed="one line of 1 to 256 characters",
+                fix="Use the address of your runbook, or a few words on where it is.",
+            )
+
     def _check_regions(self, topic: sns.ITopic, workflows: Sequence[WatchedWorkflow]) -> None:
         region = Stack.of(self).region
         if differ(topic.env.region, region):
@@ -162,8 +180,7 @@ class QuotaAlarms(Construct):
         return cloudwatch.Alarm(
             self,
             f"{quota.key}{rule.key}",
-            alarm_description=f"{rule.happened} {quota.meaning} {quota.action} Runbook: "
-            f"{RUNBOOK}#{quota.runbook_section}",
+            alarm_description=f"{rule.happened} {quota.meaning} {quota.action}{self._runbook_of(quota)}",
             metric=metric,
             threshold=rule.threshold,
             evaluation_periods=WINDOW_MINUTES,
@@ -171,6 +188,12 @@ class QuotaAlarms(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+
+    def _runbook_of(self, quota: Quota) -> str:
+        if self._runbook is None:
+            return ""
+        is_address = not is_token(self._runbook) and not re.search(r"[\s#]", self._runbook)
+        return f" Runbook: {self._runbook}#{quota.runbook_section}" if is_address else f" Runbook: {self._runbook}"
 
     def _composite(
         self, construct_id: str, description: str, alarms: Sequence[cloudwatch.Alarm]
@@ -184,10 +207,11 @@ class QuotaAlarms(Construct):
                 allowed=f"up to {_MAX_RULE:,}, with the stack's name in each alarm's",
                 fix="Make a second QuotaAlarms for some of them, or give the stack a shorter name.",
             )
+        what_to_do = "their descriptions say what to do." if self._runbook is None else f"what to do: {self._runbook}"
         return cloudwatch.CompositeAlarm(
             self,
             construct_id,
-            alarm_description=f"{description} The message names the alarms; what to do: {RUNBOOK}",
+            alarm_description=f"{description} The message names the alarms; {what_to_do}",
             alarm_rule=cloudwatch.AlarmRule.any_of(
                 *(cloudwatch.AlarmRule.from_alarm(alarm, cloudwatch.AlarmState.ALARM) for alarm in alarms)
             ),

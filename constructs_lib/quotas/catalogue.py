@@ -96,7 +96,7 @@ class Quota:
     `documented` and `documented_large` are what other Regions and `LARGE_REGIONS` get; None is undocumented.
 
     `meaning` and `action` are a sentence each, for whoever is called at night; `runbook_section` is an anchor of
-    docs/runbook-quotas.md. The percentages are of `limit`; change them by
+    the runbook, docs/runbook-quotas.md of the repository. The percentages are of `limit`; change them by
     `dataclasses.replace(quota, warning_percent=70)`.
 
     Raises:

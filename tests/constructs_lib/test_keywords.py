@@ -241,6 +241,7 @@ OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
         "topic": lambda parts: parts.other_topic,
         "quotas": lambda parts: [MAP_RUNS],
         "workflows": lambda parts: [parts.watched()],
+        "runbook": lambda parts: "https://wiki.example.com/quotas",
     },
     QuotaDashboard: {
         "alarms": lambda parts: QuotaAlarms(parts.stack, "Alarms", topic=parts.topic, quotas=[MAP_RUNS]),

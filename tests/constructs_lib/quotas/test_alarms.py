@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aws_cdk import Environment, NestedStack, Stack
+from aws_cdk import Aws, Environment, NestedStack, Stack
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 
@@ -97,8 +97,7 @@ def test_should_alarm_on_a_single_throttled_minute(template: JsonObject) -> None
     assert description == (
         "State transitions: throttled in 1 minute of the last 15. Every Standard execution of the account shares these "
         "transitions: over the limit, states wait, and nothing fails. Find in the dashboard's row “Who” the workflow "
-        "that started most executions; then pace it, make its children Express, or ask for more. Runbook: "
-        "docs/runbook-quotas.md#state-transitions"
+        "that started most executions; then pace it, make its children Express, or ask for more."
     )
 
 
@@ -149,6 +148,26 @@ def test_should_stay_within_what_cloudwatch_takes(template: JsonObject) -> None:
         assert len(found.get("Metrics", [])) <= 10
 
 
+@pytest.mark.parametrize(
+    ("runbook", "of_an_alarm"),
+    [
+        ("https://wiki.example.com/quotas", "https://wiki.example.com/quotas#map-runs"),
+        ("https://wiki.example.com/limits#aws", "https://wiki.example.com/limits#aws"),
+        ("Ask the platform team.", "Ask the platform team."),
+        (Aws.STACK_NAME, "${AWS::StackName}"),
+    ],
+    ids=["address", "anchor", "words", "token"],
+)
+def test_should_name_the_runbook_that_it_is_given(runbook: str, of_an_alarm: str) -> None:
+    stack = make_stack()
+    QuotaAlarms(stack, "Alarms", topic=topic_of(stack), quotas=[MAP_RUNS], runbook=runbook)
+    template = template_of(stack)
+    for found in resources(template, ALARM).values():
+        assert shown(found["AlarmDescription"]).endswith(f"{MAP_RUNS.action} Runbook: {of_an_alarm}")
+    for found in resources(template, COMPOSITE).values():
+        assert shown(found["AlarmDescription"]).endswith(f"what to do: {shown(stack.resolve(runbook))}")
+
+
 def test_should_gather_the_alarms_by_severity_and_by_what_delays(template: JsonObject) -> None:
     names = {re.sub(r"^Alarms|[0-9A-F]{8}$", "", logical_id) for logical_id in resources(template, ALARM)}
     for severity in ("Warning", "Critical"):
@@ -166,7 +185,7 @@ def test_should_tell_the_topic_of_the_composite_alarms_only(template: JsonObject
     assert len(resources(template, COMPOSITE)) == 3
     for found in resources(template, COMPOSITE).values():
         assert found["AlarmActions"] == found["OKActions"] == topic
-        assert "docs/runbook-quotas.md" in found["AlarmDescription"]
+        assert found["AlarmDescription"].endswith("The message names the alarms; their descriptions say what to do.")
     for found in resources(template, ALARM).values():
         assert not {"AlarmActions", "OKActions", "InsufficientDataActions"} & set(found)
 
@@ -200,6 +219,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"quotas": ["MapRuns"]}, "quotas is ['MapRuns']; allowed: a list of Quota. "),
     ({"quotas": [MAP_RUNS, MAP_RUNS]}, "quotas is ['MapRuns']; allowed: each key once. "),
     ({"workflows": ["Orders"]}, "workflows is ['Orders']; allowed: a list of WatchedWorkflow. "),
+    ({"runbook": ""}, "runbook is ''; allowed: one line of 1 to 256 characters. "),
+    ({"runbook": "two\nlines"}, "runbook is 'two\\nlines'; allowed: one line "),
+    ({"runbook": "x" * 257}, f"runbook is '{'x' * 257}'; allowed: one line "),
+    ({"runbook": 7}, "runbook is 7; allowed: one line "),
     (
         {"quotas": [lambda_concurrency(f"f{i}", key=f"F{i}") for i in range(90)]},
         "quotas is '90 alarms in the composite alarm Warning, a rule of 11,240 characters'; allowed: up to 10,240, ",
