@@ -6,6 +6,7 @@ import gc
 import os
 import re
 import shutil
+import signal
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,9 +28,15 @@ os.environ["CDK_VALIDATION"] = "false"
 
 
 def pytest_configure() -> None:
-    """Forget how wide the caller's terminal is: GNU readline tells it to the processes of pytest-xdist."""
+    """Forget what the caller's terminal is like: its width, and that Ctrl-C does nothing.
+
+    GNU readline tells the width to the processes of pytest-xdist. A shell starts what runs in its background deaf to
+    Ctrl-C, which every process of a test would inherit.
+    """
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
