@@ -11,6 +11,8 @@ UV         := $(CURDIR)/.uv/bin/uv
 CDK        := $(CURDIR)/node_modules/.bin/cdk
 # A file's tests share apps and clouds, so a file stays in one process; ARGS="-n 0" is all of it in one.
 PARALLEL   := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# The tests that mirror the code; those of the documents, the examples and the package are beside these folders.
+UNITS      := tests/constructs_lib tests/lambdas tests/stacks tests/demo
 RESOLUTION_lowest := lowest-direct
 RESOLUTION_newest := highest
 
@@ -33,8 +35,8 @@ demo: setup ## the app on the embedded AWS: wind speeds, or ARGS="reviews"; ARGS
 test: setup ## every test
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-unit: setup ## the tests that need neither the embedded AWS nor a browser
-	$(BIN)/python -m pytest $(PARALLEL) -m "not local and not browser" $(ARGS)
+unit: setup ## the tests of the code that need neither the embedded AWS nor a browser
+	$(BIN)/python -m pytest $(PARALLEL) -m "not local and not browser" $(UNITS) $(ARGS)
 
 test-lowest: ## every test, on the lowest version of each dependency that pyproject.toml allows, in build/lowest
 test-newest: ## every test, on the newest versions, whatever is locked, in build/newest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from constructs_lib.forecast.job import Child, Job, Source
 from constructs_lib.forecast.result import SERIES, Case, Limit, Run
 from constructs_lib.forecast.simulation import DRAWS, forecast, simulate
 from constructs_lib.forecast.work import batch_seconds, index_seconds
-from tests.constructs_lib.forecast.document import DOCUMENT, FULL, TALK, with_tables
+from tests.forecast_document import FULL, TALK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -374,14 +373,3 @@ def test_should_forecast_the_local_cloud_within_the_range_that_was_measured_ther
     run = simulate(job, LOCAL_CLOUD, throttling_retries=False)
     assert 23 / 2 <= run.duration_seconds <= 23 * 2
     assert run.throttled_gets == 0
-
-
-def test_should_be_documented_as_it_is() -> None:
-    text = DOCUMENT.read_text()
-    assert text == with_tables(text), "run python -m tests.constructs_lib.forecast.document"
-
-
-def test_should_print_what_the_document_shows(capsys: pytest.CaptureFixture[str]) -> None:
-    code, printed = re.findall(r"```(?:python|text)\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    exec(compile(code, DOCUMENT.name, "exec"), {})
-    assert capsys.readouterr().out == printed

@@ -18,7 +18,7 @@ from tests.cdk import process_environment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "alarm-scenarios.md").read_text("utf-8")
 BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w*)\n(.*?)```", TEXT, re.DOTALL)
 OUTPUTS = [block for language, block in BLOCKS if language == ""]

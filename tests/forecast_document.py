@@ -1,4 +1,4 @@
-"""Writes the tables of docs/forecast.md: `python -m tests.constructs_lib.forecast.document`.
+"""Writes the tables of docs/forecast.md: `python -m tests.forecast_document`.
 
 Each stands between two comments that name it; a test compares them.
 """
@@ -15,7 +15,7 @@ from constructs_lib.forecast.result import Case
 from constructs_lib.forecast.simulation import forecast, simulate
 from constructs_lib.forecast.verdict import verdict
 
-DOCUMENT = Path(__file__).parents[3] / "docs/forecast.md"
+DOCUMENT = Path(__file__).parents[1] / "docs/forecast.md"
 
 FULL = Job(objects=600_000)
 TALK = replace(FULL, max_concurrency=1_000, source=Source.LIST)
