@@ -42,12 +42,22 @@ NESTED_WORKFLOW_RETRIES = RetryPolicy(
             max_attempts=10,
             attempt_seconds=0,
         ),
+        # Any error that the API's model doesn't list, as it doesn't list throttling. Inferred: the calls of S3 and of
+        # Batch fail so, and a solution of AWS's own retries its nested executions by this name:
+        # https://github.com/aws-solutions/data-transfer-from-amazon-s3-glacier-vaults-to-amazon-s3
+        # A denied call has it, too, and fails some seconds later for these retries.
+        RetryRule(
+            errors=("StepFunctions.AWSStepFunctionsException", "Sfn.SfnException"), max_attempts=3, attempt_seconds=0
+        ),
         RetryRule(
             errors=("StepFunctions.SdkClientException", "Sfn.SdkClientException"), max_attempts=5, attempt_seconds=0
         ),
     )
 )
-"""The retries of every state here: of calls that are throttled or get no answer, never of a child that failed."""
+"""The retries of every state here: of calls that are throttled or get no answer, never of a child that failed.
+
+A call that is denied can't be told from a throttled one by its error's name: it is tried three times more, within 7 s.
+"""
 
 _ONE_HOUR = Duration.hours(1)
 _YEAR_SECONDS = 31_536_000

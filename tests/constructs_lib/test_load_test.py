@@ -280,12 +280,12 @@ def drive(**arguments: Any) -> Callable[[Stack], object]:
         (drive(max_dollars=float("inf")), "max_dollars is inf; allowed: a number over 0. "),
         (
             drive(profile=LoadProfile(((0, 40),))),
-            "profile is 'one of 400,044 transitions and up to 600 retries for $10.0161'; allowed: up to max_dollars, ",
+            "profile is 'one of 400,044 transitions and up to 720 retries for $10.0191'; allowed: up to max_dollars, ",
         ),
         # Without the retries it would be $9.751075.
         (
             drive(profile=LoadProfile(((0, 39),)), max_dollars=9.76),
-            "profile is 'one of 390,043 transitions and up to 585 retries for $9.7657'; allowed: up to max_dollars, ",
+            "profile is 'one of 390,043 transitions and up to 702 retries for $9.768625'; allowed: up to max_dollars, ",
         ),
     ],
     ids=lambda value: value.partition(";")[0] if isinstance(value, str) else "",

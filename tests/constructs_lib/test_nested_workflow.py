@@ -65,6 +65,14 @@ RETRY = [
         "JitterStrategy": "FULL",
     },
     {
+        "ErrorEquals": ["StepFunctions.AWSStepFunctionsException", "Sfn.SfnException"],
+        "IntervalSeconds": 1,
+        "MaxAttempts": 3,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 20,
+        "JitterStrategy": "FULL",
+    },
+    {
         "ErrorEquals": ["StepFunctions.SdkClientException", "Sfn.SdkClientException"],
         "IntervalSeconds": 1,
         "MaxAttempts": 5,

@@ -184,7 +184,7 @@ def test_should_tell_both_drivers_when_it_ends() -> None:
         # Each of the two is under it.
         (
             {"transitions_per_second": 2, "map_runs": 40, "max_dollars": 0.025},
-            "max_dollars is 0.025; allowed: 0.03 or more, what both drivers can cost together. ",
+            "max_dollars is 0.025; allowed: 0.04 or more, what both drivers can cost together. ",
         ),
         (
             {"ramp_seconds": 0, "hold_seconds": 0},
