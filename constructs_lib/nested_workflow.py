@@ -74,6 +74,12 @@ _EXECUTION_NAME = jsonata(
 _STARTED_BY = {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "$states.context.Execution.Id"}
 _TASK_TOKEN = {"TaskToken": "$states.context.Task.Token"}
 _MANAGED_RULE = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
+# https://states-language.net/spec.html: longer ones are refused at deployment.
+_MAX_STATE_NAME = 80
+
+# Behind the construct's own name, those of the states that follow.
+_OUTPUT, _SUCCEEDED, _FAILED = ": output", ": succeeded?", ": failed"
+_REPORT_SUCCESS, _REPORT_FAILURE = ": report success", ": report failure"
 
 
 class NestedWorkflow(NestedTask):
@@ -106,7 +112,8 @@ class NestedWorkflow(NestedTask):
         assign: Variables, JSONata in their values. Omitted: none.
 
     Raises:
-        ValueError: for an EXPRESS child, one of another Region or partition, and a missing timeout.
+        ValueError: for an EXPRESS child, one of another Region or partition, a missing timeout, and a state's name of
+            more than 80 characters.
 
     """
 
@@ -123,6 +130,7 @@ class NestedWorkflow(NestedTask):
         assign: Mapping[str, Any] | None = None,
     ) -> None:
         where = f"{scope.node.path}/{construct_id}"
+        _check_names(where, construct_id)
         _check_call(scope, where, child, input, sfn.StateMachineType.STANDARD)
         check_timeout(where, "timeout", timeout, longest_seconds=_YEAR_SECONDS)
         statements = []
@@ -196,6 +204,7 @@ class NestedWorkflowWithCallback(NestedTask):
         assign: Mapping[str, Any] | None = None,
     ) -> None:
         where = f"{scope.node.path}/{construct_id}"
+        _check_names(where, construct_id)
         _check_call(scope, where, child, input, sfn.StateMachineType.STANDARD)
         check_timeout(where, "timeout", timeout, longest_seconds=_YEAR_SECONDS)
         check_timeout(where, "heartbeat", heartbeat, longest_seconds=_YEAR_SECONDS)
@@ -244,7 +253,8 @@ class NestedExpressWorkflow(sfn.StateMachineFragment):
             "ExecutionArn"}` for its input. Omitted: a Fail state with its Error and Cause.
 
     Raises:
-        ValueError: for a STANDARD child, one of another Region or partition, and a missing timeout.
+        ValueError: for a STANDARD child, one of another Region or partition, a missing timeout, and a state's name of
+            more than 80 characters.
 
     """
 
@@ -261,6 +271,7 @@ class NestedExpressWorkflow(sfn.StateMachineFragment):
     ) -> None:
         super().__init__(scope, construct_id)
         where = self.node.path
+        _check_names(where, construct_id, _OUTPUT, _SUCCEEDED, _FAILED)
         _check_call(scope, where, child, input, sfn.StateMachineType.EXPRESS)
         check_timeout(where, "timeout", timeout, longest_seconds=EXPRESS_SECONDS)
         self._call = NestedTask(
@@ -278,15 +289,15 @@ class NestedExpressWorkflow(sfn.StateMachineFragment):
             statements=_start_statements(scope, child, "states:StartSyncExecution"),
             retry_policy=retry_policy,
         )
-        succeeded = sfn.Pass.jsonata(self, f"{construct_id}: output", outputs=jsonata("$parse($states.input.Output)"))
+        succeeded = sfn.Pass.jsonata(self, f"{construct_id}{_OUTPUT}", outputs=jsonata("$parse($states.input.Output)"))
         failed = sfn.Fail(
             self,
-            f"{construct_id}: failed",
+            f"{construct_id}{_FAILED}",
             query_language=sfn.QueryLanguage.JSONATA,
             error=jsonata(f"$exists($states.input.Error) ? $states.input.Error : {_ERROR_OF_STATUS}"),
             cause=jsonata(f"$exists($states.input.Cause) ? $states.input.Cause : {_CAUSE_OF_STATUS}"),
         )
-        status = sfn.Choice.jsonata(self, f"{construct_id}: succeeded?")
+        status = sfn.Choice.jsonata(self, f"{construct_id}{_SUCCEEDED}")
         status.when(sfn.Condition.jsonata(jsonata("$states.input.Status = 'SUCCEEDED'")), succeeded)
         status.otherwise(failed if on_failure is None else on_failure)
         self._call.next(status)
@@ -322,9 +333,13 @@ class ChildFailure(sfn.Fail):
         scope: The construct that this one belongs to.
         construct_id: Unique in `scope`; the state's name.
 
+    Raises:
+        ValueError: for a name of more than 80 characters.
+
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
+        _check_names(f"{scope.node.path}/{construct_id}", construct_id)
         # `.sync` puts the child's description, JSON, into the Cause; one that was cut short isn't read. What a child
         # reports by another name is its own, whatever its Cause looks like. A Cause need not be there.
         child = (
@@ -356,15 +371,18 @@ class ReportHeartbeat(NestedTask):
         parent: The state machine that waits.
         callback_role_name: Of the `CallbackRole` in the parent's account. Omitted: its default.
 
+    Raises:
+        ValueError: for a name that can't be one, a role's or a state's.
+
     """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, parent: WorkflowIdentity, callback_role_name: str | None = None
     ) -> None:
+        where = f"{scope.node.path}/{construct_id}"
+        _check_names(where, construct_id)
         super().__init__(
-            scope,
-            construct_id,
-            **_report(scope, f"{scope.node.path}/{construct_id}", parent, callback_role_name, "sendTaskHeartbeat", {}),
+            scope, construct_id, **_report(scope, where, parent, callback_role_name, "sendTaskHeartbeat", {})
         )
 
 
@@ -383,7 +401,7 @@ class ReportedWork(sfn.StateMachineFragment):
         callback_role_name: Of that role. Omitted: its default.
 
     Raises:
-        ValueError: for work that is none, and a name that can't be one.
+        ValueError: for work that is none, and a name that can't be one: a role's, or a state's.
 
     """
 
@@ -398,6 +416,7 @@ class ReportedWork(sfn.StateMachineFragment):
     ) -> None:
         super().__init__(scope, construct_id)
         where = self.node.path
+        _check_names(where, construct_id, _REPORT_SUCCESS, _REPORT_FAILURE, _FAILED)
         if not hasattr(work, "start_state"):
             raise usage_error(
                 where, "work", work, allowed="JSONata states", fix="Use a state, or a chain of some with .next(…)."
@@ -409,7 +428,7 @@ class ReportedWork(sfn.StateMachineFragment):
         output = {"Output": jsonata(f"({text})")}
         self._success = NestedTask(
             self,
-            f"{construct_id}: report success",
+            f"{construct_id}{_REPORT_SUCCESS}",
             **_report(self, where, parent, callback_role_name, "sendTaskSuccess", output),
         )
         # As much as the call takes, and a Cause need not be there.
@@ -419,14 +438,14 @@ class ReportedWork(sfn.StateMachineFragment):
         }
         failure = NestedTask(
             self,
-            f"{construct_id}: report failure",
+            f"{construct_id}{_REPORT_FAILURE}",
             **_report(self, where, parent, callback_role_name, "sendTaskFailure", error),
         )
         self._work.add_catch(failure, errors=["States.ALL"])
         failure.next(
             sfn.Fail(
                 self,
-                f"{construct_id}: failed",
+                f"{construct_id}{_FAILED}",
                 query_language=sfn.QueryLanguage.JSONATA,
                 error=jsonata("$states.input.Error"),
                 cause=jsonata("$states.input.Cause & ''"),
@@ -466,6 +485,19 @@ def _report(
         "target_role_arn": role_arn(scope, parent.account, name),
         "retry_policy": NESTED_WORKFLOW_RETRIES,
     }
+
+
+def _check_names(where: str, construct_id: str, *endings: str) -> None:
+    """Raise ValueError for a name that AWS would refuse: the construct's own, or one that it begins."""
+    longest = max((f"{construct_id}{ending}" for ending in ("", *endings)), key=len)
+    if len(longest) > _MAX_STATE_NAME:
+        raise usage_error(
+            where,
+            "construct_id",
+            construct_id,
+            allowed=f"state names of at most {_MAX_STATE_NAME} characters",
+            fix=f"The state {longest!r} would have {len(longest)}. Choose a shorter one.",
+        )
 
 
 def _check_call(

@@ -1020,6 +1020,40 @@ def test_should_refuse_what_can_not_work(make: Callable[[Stack], object], messag
         make(stack_of())
 
 
+NAMED_STATES: dict[str, tuple[Callable[[Stack, str], object], str]] = {
+    "polled": (lambda stack, name: NestedWorkflow(stack, name, child=in_target()), ""),
+    "told": (
+        lambda stack, name: NestedWorkflowWithCallback(stack, name, child=in_target(), heartbeat=Duration.minutes(5)),
+        "",
+    ),
+    "at once": (
+        lambda stack, name: NestedExpressWorkflow(stack, name, child=in_target(express=True)),
+        ": succeeded?",
+    ),
+    "failure": (ChildFailure, ""),
+    "heartbeat": (lambda stack, name: ReportHeartbeat(stack, name, parent=PARENT), ""),
+    "report": (
+        lambda stack, name: ReportedWork(
+            stack, name, parent=PARENT, work=sfn.Pass.jsonata(stack, f"Work of {len(name)}")
+        ),
+        ": report success",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "ending"), NAMED_STATES.values(), ids=NAMED_STATES)
+def test_should_refuse_a_name_that_is_too_long_for_a_state(make: Callable[[Stack, str], object], ending: str) -> None:
+    """AWS would, at deployment; of a fragment the longest of its states' counts."""
+    stack, fits = stack_of(), "x" * (80 - len(ending))
+    make(stack, fits)
+    message = (
+        f"Stack/{fits}y: construct_id is '{fits}y'; allowed: state names of at most 80 characters. "
+        f"The state '{fits}y{ending}' would have 81. Choose a shorter one."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        make(stack, f"{fits}y")
+
+
 @pytest.mark.parametrize("child", [in_target(), by_arn(CHILD_ARN)], ids=["by its name", "by its ARN"])
 def test_should_name_the_region_by_a_reference_where_it_is_not_known(child: ChildWorkflow) -> None:
     stack = stack_of(None)
