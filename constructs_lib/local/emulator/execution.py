@@ -1,8 +1,7 @@
 """An execution under way: what moto's interpreter is handed, and the record of MiniStack that is kept up to date."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +16,9 @@ from constructs_lib.local.emulator.definitions.definition import Definition, Map
 from constructs_lib.local.emulator.execution_log import execution_log
 from constructs_lib.local.emulator.machines import type_of
 from constructs_lib.local.emulator.tasks.role_sessions import RoleSession
+
+# Longer than it takes to write down an end, on a busy machine, too.
+_CLOSING_SECONDS = 10
 
 
 class MapRun(Protocol):
@@ -102,35 +104,51 @@ class Running:
     """The executions under way by their ARN, for StopExecution."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._environments: dict[str, Any] = {}
 
-    @contextmanager
-    def entered(self, record: dict[str, Any], env: Any) -> Iterator[None]:
-        """Known under its ARN while the block runs; it is running, unless it was stopped before it could begin."""
-        arn = record["executionArn"]
-        with self._lock:
-            if not record.get("isHalted"):
-                env._program_state = ProgramRunning()
-            self._environments[arn] = env
-        try:
-            yield
-        finally:
-            with self._lock:
-                # A redrive may have begun meanwhile.
-                if self._environments.get(arn) is env:
-                    del self._environments[arn]
+    def enter(self, record: dict[str, Any], env: Any, attempt: int) -> bool:
+        """Let an attempt run, and be known under its ARN until `leave`.
+
+        Args:
+            record: MiniStack's.
+            env: moto's environment of the attempt.
+            attempt: the `redriveCount` that it was started for.
+
+        Returns:
+            False: it was stopped before it could begin, and perhaps redriven since.
+
+        """
+        with self._changed:
+            if record.get("isHalted") or record["redriveCount"] != attempt:
+                return False
+            env._program_state = ProgramRunning()
+            self._environments[record["executionArn"]] = env
+            return True
+
+    def leave(self, record: dict[str, Any], env: Any) -> None:
+        """The attempt is over, and its record closed."""
+        with self._changed:
+            # A redrive may have begun meanwhile.
+            if self._environments.get(record["executionArn"]) is env:
+                del self._environments[record["executionArn"]]
+                self._changed.notify_all()
 
     def halt(self, record: dict[str, Any]) -> Any:
         """Moto's environment of an execution; None when it isn't under way, and it won't begin any more."""
-        with self._lock:
+        with self._changed:
             record["isHalted"] = True
             return self._environments.get(record["executionArn"])
 
     def find(self, arn: str) -> Any:
         """Moto's environment of an execution; None when it isn't under way."""
-        with self._lock:
+        with self._changed:
             return self._environments.get(arn)
+
+    def await_end(self, env: Any, arn: str) -> None:
+        """Wait until an execution that has ended by itself is closed, which takes no call of anybody."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._environments.get(arn) is not env, _CLOSING_SECONDS)
 
     def any(self) -> bool:
         """Whether one is under way."""
@@ -140,22 +158,37 @@ class Running:
 running = Running()
 
 
-def run_program(env: Any, record: dict[str, Any], program: Any) -> bool:
+def run_program(env: Any, record: dict[str, Any], program: Any, attempt: int) -> bool:
     """Run an execution, or a child execution, to its end in this thread; keep `record` up to date.
 
     The record's `events` is the interpreter's own list: GetExecutionHistory shows it while it grows. With a `position`
     in the record the execution goes on from there.
 
+    Args:
+        env: moto's environment.
+        record: MiniStack's.
+        program: moto's.
+        attempt: the `redriveCount` that this was started for.
+
     Returns:
         Whether it has ended by itself; False: it was stopped.
 
     """
-    with running.entered(record, env):
-        if not env.is_running():
-            return False
-        events = _open_history(env, record)
-        env.position = record.get("position")
+    try:
+        # Who stops it waits until its history is open.
+        with env._state_mutex:
+            if not running.enter(record, env, attempt):
+                return False
+            events = _open_history(env, record)
+            env.position = record.get("position")
         program.eval(env)
+        return _close(env, record, events)
+    finally:
+        running.leave(record, env)
+
+
+def _close(env: Any, record: dict[str, Any], events: list[dict[str, Any]]) -> bool:
+    """Write down how an execution has ended; False: it was stopped."""
     state = env._program_state
     # Its history isn't this one any more: it was stopped, and has perhaps been redriven since.
     if record["events"] is not events or record["status"] != "RUNNING" or isinstance(state, ProgramStopped):
@@ -187,22 +220,21 @@ def _open_history(env: Any, record: dict[str, Any]) -> list[dict[str, Any]]:
         last_id = written[-1]["id"]
         manager._event_id_gen._next_id = last_id + 1
         context.source_event_id = last_id
-        kind = HistoryEventType.ExecutionRedriven
-        details = {"executionRedrivenEventDetails": {"redriveCount": record["redriveCount"]}}
-    else:
-        kind = HistoryEventType.ExecutionStarted
-        details = {
-            "executionStartedEventDetails": {
-                "input": record["input"],
-                "inputDetails": {"truncated": False},
-                "roleArn": env.aws_execution_details.role_arn,
-            }
-        }
+    kind, details = first_event(record, env.aws_execution_details.role_arn)
     manager.add_event(
         context=context, event_type=kind, update_source_event_id=bool(record["events"]), event_details=details
     )
     record["events"] = written
     return written
+
+
+def first_event(record: dict[str, Any], role_arn: str) -> tuple[HistoryEventType, dict[str, Any]]:
+    """What an attempt's history begins with, and its details: a start or, where there are events already, a redrive."""
+    if record["events"]:
+        details = {"redriveCount": record["redriveCount"]}
+        return HistoryEventType.ExecutionRedriven, {"executionRedrivenEventDetails": details}
+    started = {"input": record["input"], "inputDetails": {"truncated": False}, "roleArn": role_arn}
+    return HistoryEventType.ExecutionStarted, {"executionStartedEventDetails": started}
 
 
 def _close_history(record: dict[str, Any], events: list[dict[str, Any]], last: str, details: dict[str, Any]) -> None:

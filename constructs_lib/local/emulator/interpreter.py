@@ -50,8 +50,14 @@ class Interpreter:
         self._clients = clients
         replace(stepfunctions, "_run_execution", self.run_execution)
 
-    def run_execution(self, execution_arn: str) -> None:
-        """Run an execution that MiniStack has recorded as RUNNING. Never raises."""
+    def run_execution(self, execution_arn: str, attempt: int = 0) -> None:
+        """Run an execution that MiniStack has recorded as RUNNING. Never raises.
+
+        Args:
+            execution_arn: the execution's.
+            attempt: how often it was redriven when this was asked for.
+
+        """
         record = stepfunctions._executions.get(execution_arn)
         if record is None:
             return
@@ -61,10 +67,10 @@ class Interpreter:
             session = RoleSession(self._clients, machine.arn, machine.role_arn)
             execution = Execution(session, machine.name, definition, machine.logging)
             env = execution.environment(record, machine.arn, json.loads(record["input"]))
-            ended = run_program(env, record, definition.program)
+            ended = run_program(env, record, definition.program, attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the execution has ended with it
             _log.exception("execution %s", execution_arn)
-            if record["status"] == "RUNNING":
+            if record["status"] == "RUNNING" and record["redriveCount"] == attempt:
                 stepfunctions._fail_execution(record, "States.Runtime", f"{type(error).__name__}: {error}")
             return
         if ended:

@@ -43,23 +43,19 @@ def redrive(record: dict[str, Any], token: str | None) -> str:
         record["redriveTokens"] = [*tokens, (token, now, record["redriveDate"])][-_TOKENS:]
     stepfunctions._emit_execution_status_event(record)
     # MiniStack's account and Region go along; looked up by name, because the interpreter has replaced it.
-    arguments = (stepfunctions._run_execution, record["executionArn"])
+    arguments = (stepfunctions._run_execution, record["executionArn"], record["redriveCount"])
     threading.Thread(target=contextvars.copy_context().run, args=arguments, daemon=True).start()
     return str(record["redriveDate"])
 
 
 def take_up(record: dict[str, Any]) -> None:
     """Make a Standard execution's record one that runs, from where it was."""
+    # First: the attempt before may not have begun yet, and must not any more.
+    record["redriveCount"] += 1
     position = record["position"].resumed(record.get("error"))
     for name in ("error", "cause", "isHalted"):
         record.pop(name, None)
-    record.update(
-        stopDate=None,
-        position=position,
-        redriveCount=record["redriveCount"] + 1,
-        redriveDate=responses.now_iso(),
-        status="RUNNING",
-    )
+    record.update(stopDate=None, position=position, redriveDate=responses.now_iso(), status="RUNNING")
 
 
 def described(record: dict[str, Any]) -> dict[str, Any]:

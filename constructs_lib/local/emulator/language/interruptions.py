@@ -67,10 +67,36 @@ def _silence(env: Any) -> None:
         _silence(frame)
 
 
+def _open_frame(self: Any, *arguments: Any, **named: Any) -> Any:
+    """In the place of moto's `Environment.open_frame`: an attempt of a state runs in it, never a program."""
+    frame = _original_open_frame(self, *arguments, **named)
+    frame.is_attempt = True
+    return _heir(self, frame)
+
+
+def _open_inner_frame(self: Any, *arguments: Any, **named: Any) -> Any:
+    """In the place of moto's `Environment.open_inner_frame`."""
+    return _heir(self, _original_open_inner_frame(self, *arguments, **named))
+
+
+def _heir(env: Any, frame: Any) -> Any:
+    """The frame, silent if what it was opened in is: a worker may open one after the end, for the next iteration."""
+    if getattr(env.event_history_context, "is_silent", False):
+        _silence(frame)
+    return frame
+
+
 def _close_frame(self: Any, frame: Any) -> None:
     """In the place of moto's `Environment.close_frame`."""
     _original_close_frame(self, frame)
     _silence(frame)
+
+
+def _set_ended(self: Any) -> None:
+    """In the place of moto's `Environment.set_ended`: who is woken in an attempt that is over writes nothing more."""
+    if getattr(self, "is_attempt", False):
+        _silence(self)
+    _original_set_ended(self)
 
 
 def _silencing(original: Any) -> Any:
@@ -102,15 +128,21 @@ def _wait_interval(_: Any, env: Any, wait_seconds: float) -> None:
 
 
 _original_make_environment: Any = Environment.__init__
+_original_open_frame: Any = Environment.open_frame
+_original_open_inner_frame: Any = Environment.open_inner_frame
 _original_close_frame: Any = Environment.close_frame
+_original_set_ended: Any = Environment.set_ended
 
 
 def install() -> None:
     """Let an end be noticed."""
-    require(Environment, "set_ended", "set_error", "open_frame", "open_inner_frame", "is_running")
+    require(Environment, "set_error", "is_running")
     replace(Environment, "__init__", _make_environment)
+    replace(Environment, "open_frame", _open_frame)
+    replace(Environment, "open_inner_frame", _open_inner_frame)
     replace(Environment, "close_frame", _close_frame)
     # `set_ended` and `set_error` are also what a branch does by itself, and then it writes its last events.
+    replace(Environment, "set_ended", _set_ended)
     for name in ("set_stop", "set_timed_out"):
         replace(Environment, name, _silencing(getattr(Environment, name)))
     replace(EventManager, "add_event", _heeding(EventManager.add_event))

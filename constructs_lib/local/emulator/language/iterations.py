@@ -118,8 +118,11 @@ class _Branch:
         if self._position.has_ended:
             env.states.reset(input_value=self._position.output)
             env.set_ended()
-        else:
+            return
+        try:
             self._program.eval(env)
+        except Exception as error:  # noqa: BLE001 - it was stopped just now, say; whatever it is, the state must hear of it
+            env.set_error({"error": "States.Runtime", "cause": repr(error)})
 
 
 def _run_branches(self: Any, env: Any) -> None:

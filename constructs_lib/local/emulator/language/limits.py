@@ -109,8 +109,12 @@ def _run(self: Any, env: Any) -> None:
     thread = threading.Thread(target=evaluate, daemon=True)
     thread.start()
     thread.join(seconds)
-    if thread.is_alive():
-        env.set_timed_out()
+    with env._state_mutex:
+        if env.is_running():
+            env.set_timed_out()
+            return
+    # It has ended by itself at the last moment, and still writes that down.
+    thread.join()
 
 
 def check_variables(env: Any, assigned: dict[str, Any]) -> None:

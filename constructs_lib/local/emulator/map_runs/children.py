@@ -14,6 +14,7 @@ is recorded: https://github.com/radkawar/stackd/blob/9dc356f/testdata/aws/stepfu
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from ministack.core import responses
@@ -136,25 +137,14 @@ class Children:
             in_context(self._execution.session, self._work)
 
     def stop(self) -> bool:
-        """Start no child any more, and abort the STANDARD ones that run; whether none runs now.
+        """Start no child any more, and abort the STANDARD ones that run; return whether none runs now.
 
         A child that can't be interrupted goes on writing to its record, so that the run's is from now on a copy.
         """
         with self.changed:
             self._over = True
             for index in [] if self._execution_type == "EXPRESS" else list(self._under_way):
-                begun = self._records[index] or {}
-                if begun["status"] != "RUNNING":
-                    # It has just ended by itself.
-                    self._end(begun, index)
-                    continue
-                child = {**begun, "stopDate": responses.now_iso(), "status": "ABORTED"}
-                child |= {"output": None, "events": list(child["events"])}
-                self._records[index] = child
-                self._keep(child)
-                self._end(child, index)
-                if env := running.halt(begun):
-                    env.set_stop(stop_date=None, cause=None, error=None)
+                self._abort(index)
             for index in self._waiting:
                 if (waiting := self._records[index]) is not None:
                     self._keep(waiting)
@@ -207,7 +197,7 @@ class Children:
     def _run(self, index: int, child: dict[str, Any]) -> None:
         try:
             env = self._execution.environment(child, self._machine, self._batch(index).input)
-            run_program(env, child, self._program)
+            run_program(env, child, self._program, child["redriveCount"])
         except Exception as error:  # noqa: BLE001 - a child that can't run has failed, and the others go on
             child.update(error="States.Runtime", cause=repr(error), stopDate=responses.now_iso(), status="FAILED")
         with self.changed:
@@ -220,6 +210,23 @@ class Children:
                 child["events"] = []
             self._over = self._over or self._has_failed()
             self.changed.notify_all()
+
+    def _abort(self, index: int) -> None:
+        begun = self._records[index] or {}
+        env = running.halt(begun)
+        with env._state_mutex if env else nullcontext():
+            if begun["status"] != "RUNNING":
+                # It was stopped alone, and its call is still under way.
+                self._end(begun, index)
+            elif env is None or env.is_running():
+                child = {**begun, "stopDate": responses.now_iso(), "status": "ABORTED"}
+                child |= {"output": None, "events": list(child["events"])}
+                self._records[index] = child
+                self._keep(child)
+                self._end(child, index)
+                if env:
+                    env.set_stop(stop_date=None, cause=None, error=None)
+            # Otherwise it has ended by itself, and its thread is about to say so.
 
     def _end(self, child: dict[str, Any], index: int) -> None:
         self._under_way.remove(index)
@@ -252,10 +259,12 @@ class Children:
         return self._batch(index).items
 
     def _move(self, source: str, target: str, index: int) -> None:
+        moved = {}
         for name, number in (("itemCounts", self._items(index)), ("executionCounts", 1)):
             counts = self._record[name]
-            counts[source] -= number
-            counts[target] += number
+            moved[name] = {**counts, source: counts[source] - number, target: counts[target] + number}
+        # At once, for who looks at them meanwhile.
+        self._record.update(moved)
 
     def _keep(self, child: dict[str, Any]) -> None:
         """Have it in MiniStack's store, whichever thread this is."""

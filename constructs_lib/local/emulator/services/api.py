@@ -23,7 +23,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from constructs_lib.local.emulator import redrive
 from constructs_lib.local.emulator.answers import Handler, RequestError, Response, done, refused
 from constructs_lib.local.emulator.definitions.definition import InvalidDefinitionError, compile_definition
-from constructs_lib.local.emulator.execution import running
+from constructs_lib.local.emulator.execution import first_event, running
 from constructs_lib.local.emulator.execution_log import check_logging
 from constructs_lib.local.emulator.language.positions import Position
 from constructs_lib.local.emulator.machines import Machine, execution_arn, find_machine
@@ -54,6 +54,7 @@ class StatesApi:
         replace(stepfunctions, "_describe_state_machine_for_execution", describe_state_machine_for_execution)
         replace(stepfunctions, "_validate_state_machine_definition", _validate_definition)
         replace(stepfunctions, "_update_map_run", update_map_run)
+        replace(stepfunctions, "_map_run_view", _map_run_view)
         self._handle: Any = replace(stepfunctions, "handle_request", self.handle_request)
         self._redrive = _checked(operations()["RedriveExecution"], redrive_execution)
         # MiniStack would answer this with its own interpreter.
@@ -145,7 +146,17 @@ class StatesApi:
         record = _record(data["executionArn"], "execution")
         env = running.halt(record) if record["status"] == "RUNNING" else None
         if env is None:
+            if record["status"] == "RUNNING" and "machine" in record:
+                _begin_history(record)
             return self._stop(data)
+        with env._state_mutex:
+            # While this is held, it doesn't end by itself.
+            if env.is_running():
+                return self._abort(record, env, data)
+        running.await_end(env, record["executionArn"])
+        return self._stop(data)
+
+    def _abort(self, record: dict[str, Any], env: Any, data: dict[str, Any]) -> Response:
         maps = list(env.aws_execution_details.map_runs)
         for map_run in maps:
             map_run.abort()
@@ -261,6 +272,19 @@ def update_map_run(data: dict[str, Any]) -> Response:
         raise RequestError("ValidationException", f"Map Run is {record['status']} and can't be updated: '{arn}'")
     map_runs[0].update(changes)
     return done({})
+
+
+def _begin_history(record: dict[str, Any]) -> None:
+    """Write what the history of an attempt begins with, where it is stopped before it has begun."""
+    kind, details = first_event(record, record["machine"].role_arn)
+    events = record["events"]
+    event = {"id": len(events) + 1, "previousEventId": len(events), "timestamp": responses.now_iso(), "type": kind}
+    record["events"] = [*events, event | details]
+
+
+def _map_run_view(run: dict[str, Any]) -> dict[str, Any]:
+    """In the place of MiniStack's, which fails when the run ends, and is given a date, while it looks."""
+    return {name: value for name, value in list(run.items()) if not name.startswith("_")}
 
 
 def _name_and_input(data: dict[str, Any]) -> tuple[str, str]:
@@ -417,7 +441,7 @@ def install() -> None:
     """Answer before MiniStack does."""
     require(stepfunctions, "_tags", "_executions", "_map_runs", "_run_execution", "_emit_execution_status_event")
     require(stepfunctions, "_finalize_response")
-    require(Environment, "set_stop")
+    require(Environment, "set_stop", "is_running")
     redrive.install()
     StatesApi()
     for name, operation in operations().items():

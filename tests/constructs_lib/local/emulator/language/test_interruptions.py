@@ -5,7 +5,10 @@ import time
 from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 
+from constructs_lib.local.emulator.language import interruptions
 from tests.constructs_lib.local.emulator.conftest import Cloud
 from tests.constructs_lib.local.emulator.waiting import types, until
 
@@ -67,6 +70,58 @@ def test_should_write_nothing_more_of_the_iterations_that_a_failed_one_ends(clou
     assert ended.status == "SUCCEEDED"
     after = ended.types()[ended.types().index("MapStateFailed") :]
     assert after == ["MapStateFailed", "MapStateExited", "WaitStateEntered", "WaitStateExited", "ExecutionSucceeded"]
+
+
+def test_should_start_no_iteration_in_a_branch_that_a_failed_one_ends(cloud: Cloud) -> None:
+    def each(items: int, **more: Any) -> dict[str, Any]:
+        processor = {"StartAt": "Item", "States": {"Item": PASS}}
+        return {"Type": "Map", "Items": list(range(items)), "ItemProcessor": processor, **more}
+
+    inner = {"StartAt": "Many", "States": {"Many": each(400, End=True)}}
+    soon = {"StartAt": "Few", "States": {"Few": each(20, MaxConcurrency=1, Next="Fail"), "Fail": FAIL}}
+    # State names are unique in a machine.
+    soon["States"]["Few"]["ItemProcessor"] = {"StartAt": "One", "States": {"One": PASS}}  # type: ignore[index]
+    both = {"Type": "Parallel", "Branches": [soon, inner], "Catch": [{"ErrorEquals": ["Broken"], "Next": "After"}]}
+    states = {"Both": {**both, "Next": "After"}, "After": {"Type": "Wait", "Seconds": 1, "End": True}}
+    machine = cloud.machine(states)
+    for execution in [cloud.start(machine) for _ in range(3)]:
+        told = cloud.wait(execution).types()
+
+        assert told[told.index("ParallelStateFailed") :] == [
+            "ParallelStateFailed", "ParallelStateExited", "WaitStateEntered", "WaitStateExited", "ExecutionSucceeded",
+        ]  # fmt: skip
+
+
+def an_environment() -> Any:
+    return Environment(
+        aws_execution_details=None,
+        execution_type=None,
+        context={"Execution": {"Input": {}}, "StateMachine": {}},
+        event_history_context=EventHistoryContext.of_program_start(),
+        cloud_watch_logging_session=None,
+        activity_store={},
+    )
+
+
+def is_silent(env: Any) -> bool:
+    return getattr(env.event_history_context, "is_silent", False)
+
+
+def test_should_silence_an_attempt_before_it_wakes_who_waits_in_it() -> None:
+    program = an_environment()
+    attempt = interruptions._open_frame(program)
+    iteration = interruptions._open_inner_frame(attempt)
+
+    interruptions._set_ended(attempt)
+
+    assert is_silent(attempt)
+    assert is_silent(iteration)
+    assert is_silent(interruptions._open_frame(iteration))
+    # A branch that ends by itself has events to write.
+    branch = interruptions._open_inner_frame(program)
+    interruptions._set_ended(branch)
+    assert not is_silent(branch)
+    assert not is_silent(program)
 
 
 def in_seconds(seconds: float, zone: dt.timezone = dt.UTC) -> str:
