@@ -1,4 +1,4 @@
-"""What a Distributed Map iterates over when it isn't in S3: an array in the state's input.
+"""What a Distributed Map iterates over when it isn't in S3: an array in the state's input, or the pairs of an object.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html#itemsource-json-array
 """
@@ -26,7 +26,8 @@ class StateItems:
         StateItems("$states.input.orders", max_items="$states.input.limit")
 
     Args:
-        items: A JSONata expression of an array, without the `{% %}` around it. An element is an item as it is.
+        items: A JSONata expression of an array or an object, without the `{% %}` around it. An element is an item as it
+            is, a pair of an object is the item `{"Key": …, "Value": …}`.
         max_items: Stops after so many items; a string is a JSONata expression, without the `{% %}` around it. Omitted:
             all items. Step Functions has no such field here: it becomes part of the expression.
 
@@ -57,6 +58,9 @@ class StateItems:
         if self.max_items is None:
             return sfn.ProvideItems.jsonata(jsonata(self.items))
         most = Token.as_string(self.max_items) if is_token(self.max_items) else self.max_items
-        kept = f"$filter({self.items}, function($item, $index) {{ $index < ({most}) }})"
-        # An array also of one item or none, where JSONata has the item itself or nothing.
-        return sfn.ProvideItems.jsonata(jsonata(f"$append([], {kept}[])"))
+        # The names are hardly those of a workflow's variables.
+        kept = f"$_all := {self.items}; $_isKept := function($item, $index) {{ $index < ({most}) }}"
+        # An array also of one item or none, where JSONata has the item itself or nothing; an object of none likewise.
+        elements = "$append([], $filter($_all, $_isKept)[])"
+        pairs = "$merge($append([{}], $filter($keys($_all), $_isKept).{$: $lookup($_all, $)}))"
+        return sfn.ProvideItems.jsonata(jsonata(f"({kept}; $type($_all) = 'object' ? {pairs} : {elements})"))

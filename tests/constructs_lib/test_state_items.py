@@ -16,6 +16,8 @@ from constructs_lib import S3DistributedMap, StateItems
 from tests.cdk import definition_of, make_app, statements_of, template_of
 
 NESTED = [[1, 2]]
+LISTS: list[Any] = [[], [1], [1, 2, 3], NESTED, [[1], [], [3]]]
+OBJECTS: list[Any] = [{}, {"a": [1]}, {"b": 1, "a": 2, "c": 3}]
 
 
 def template(source: StateItems) -> dict[str, Any]:
@@ -48,10 +50,20 @@ def test_should_iterate_over_the_states_input() -> None:
 
 @pytest.mark.parametrize(
     ("items", "kept"),
-    [([], []), ([1], [1]), ([1, 2, 3], [1, 2]), (NESTED, NESTED), ([[1], [], [3]], [[1], []]), ([None], [None])],
+    [
+        ([], []),
+        ([1], [1]),
+        ([1, 2, 3], [1, 2]),
+        (NESTED, NESTED),
+        ([[1], [], [3]], [[1], []]),
+        ([None], [None]),
+        ({"b": 1, "a": [2], "c": 3}, {"b": 1, "a": [2]}),
+        ({"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({}, {}),
+    ],
 )
 @pytest.mark.parametrize("most", [2, "$states.input.most"])
-def test_should_keep_the_first_items(items: list[Any], kept: list[Any], most: int | str) -> None:
+def test_should_keep_the_first_items(items: Any, kept: Any, most: int | str) -> None:
     expression = Jsonata(StateItems("$states.input.items", max_items=most).provide().items[2:-2])
     frame = expression.create_frame()
     frame.bind("states", {"input": {"items": items, "most": 2}})
@@ -64,7 +76,7 @@ def test_should_mean_the_same_to_jsonatas_reference_implementation() -> None:
     if not node.exists() or not package.exists():
         pytest.skip("needs Node and node_modules")
     expression = StateItems("$states.input.items", max_items="$states.input.most").provide().items[2:-2]
-    inputs = [{"items": items, "most": 2} for items in ([], [1], [1, 2, 3], NESTED, [[1], [], [3]])]
+    inputs = [{"items": items, "most": 2} for items in (*LISTS, *OBJECTS)]
     script = """
     const [expression, inputs] = JSON.parse(process.argv[1]);
     const evaluate = (input) => require(process.argv[2])(expression).evaluate({}, {states: {input}});
@@ -73,7 +85,7 @@ def test_should_mean_the_same_to_jsonatas_reference_implementation() -> None:
     printed = subprocess.run(
         [node, "-e", script, json.dumps([expression, inputs]), package], capture_output=True, text=True, check=True
     )
-    assert json.loads(printed.stdout) == [[], [1], [1, 2], NESTED, [[1], []]]
+    assert json.loads(printed.stdout) == [[], [1], [1, 2], NESTED, [[1], []], {}, {"a": [1]}, {"b": 1, "a": 2}]
 
 
 def test_should_take_a_number_that_is_known_at_deployment_only() -> None:

@@ -29,7 +29,7 @@ from constructs_lib.local.emulator.patches import replace, require
 # Marks what is a field's, among what is a string that looks like it.
 _FIELD = "\ue000"
 # The one field of an object that stands for its value.
-_VALUE = "\ue001"
+VALUE = "\ue001"
 _KEYWORDS = re.compile(r'"(ErrorPath|CausePath|JSONPath|JSONata)"')
 _KEPT_ASIDE = ("ItemReader", "ItemBatcher", "ItemSelector", "Parameters", "ResultWriter")
 
@@ -155,7 +155,9 @@ def _in_motos_grammar(definition: dict[str, Any], language: str) -> str:
             if processor.get("ProcessorConfig") == {}:
                 del processor["ProcessorConfig"]
             if isinstance(state.get("ItemSelector"), str):
-                state["ItemSelector"] = {_VALUE: state["ItemSelector"]}
+                state["ItemSelector"] = {VALUE: state["ItemSelector"]}
+            if isinstance(state.get("Items"), dict):
+                state["Items"] = [{VALUE: state["Items"]}]
             percentage = state.get("ToleratedFailurePercentage")
             if isinstance(percentage, int):
                 state["ToleratedFailurePercentage"] = float(percentage)
@@ -263,8 +265,8 @@ def _select_item(self: Any, env: Any) -> None:
     """In the place of moto's `ItemSelector._eval_body`: evaluates a selector that is one expression, too."""
     self.template_value_object.eval(env=env)
     selected = env.stack[-1]
-    if selected.keys() == {_VALUE}:
-        env.stack[-1] = selected[_VALUE]
+    if selected.keys() == {VALUE}:
+        env.stack[-1] = selected[VALUE]
 
 
 _original_open_language: Any = preprocessor.Preprocessor._open_query_language_scope

@@ -249,6 +249,9 @@ def map_rules(state: dict[str, Any], place: Place) -> Iterator[Problem]:
             if name in state:
                 message = f"the local cloud runs the field '{name}' only where ProcessorConfig's Mode is DISTRIBUTED"
                 yield place.at(name).problem(message)
+        if isinstance(state.get("Items"), dict):
+            # Documented: an inline Map takes an array only. AWS's words aren't known.
+            yield place.at("Items").problem("an object is only supported where ProcessorConfig's Mode is DISTRIBUTED")
 
 
 def label(value: Any, place: Place) -> Iterator[Problem]:

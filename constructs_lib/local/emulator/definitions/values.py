@@ -122,10 +122,8 @@ def text(value: Any, place: Place) -> Iterator[Problem]:
 
 
 def items(value: Any, place: Place) -> Iterator[Problem]:
-    """A Map's Items: an array, or an expression."""
-    if isinstance(value, dict):
-        yield place.problem("the local cloud runs an array or an expression here, no object")
-    elif not isinstance(value, list) and not _is_expression(value, place):
+    """A Map's Items: an array, an object (of a Distributed Map) or an expression."""
+    if not isinstance(value, list | dict) and not _is_expression(value, place):
         yield place.problem("Expected value of type Array")
     yield from template(value, place)
 

@@ -11,17 +11,14 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.path import result_path
-from moto.stepfunctions.parser.asl.component.common.path.items_path import ItemsPath
 from moto.stepfunctions.parser.asl.component.common.payload.payloadvalue.payloadbinding.payload_binding import (
     PayloadBindingStringExpressionSimple,
 )
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringIntrinsicFunction
 from moto.stepfunctions.parser.asl.component.common.timeouts.heartbeat import HeartbeatSecondsPath
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import TimeoutSecondsPath
-from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
-from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
 from constructs_lib.local.emulator.patches import replace, require
@@ -136,37 +133,6 @@ def _wait(self: Any, env: Any) -> None:
     self._wait_interval(env=env, wait_seconds=seconds)
 
 
-def _run_map(self: Any, env: Any) -> None:
-    """In the place of moto's `StateMap._eval_execution`, where the items are the state's input itself.
-
-    moto names Python's class of an input that isn't an array, and leaves none of it for the ItemSelector.
-    """
-    if self.items is None and self.items_path is None and self.item_reader is None:
-        _check_items(env, env.stack[-1])
-        # moto takes the items from the stack, and an iteration's ItemSelector looks for the state's input there.
-        env.stack.append(env.stack[-1])
-    _original_run_map(self, env)
-
-
-def _check_items(env: Any, items: Any) -> None:
-    if isinstance(items, list):
-        return
-    name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
-    cause = f"Map state input must be an array but was: {to_json_str(items, separators=(',', ':'))}"
-    details = {"evaluationFailedEventDetails": {"cause": cause, "error": name.error_name}}
-    raise FailureEventException(FailureEvent(env, name, HistoryEventType.EvaluationFailed, details))
-
-
-def _evaluate_items_path(self: Any, env: Any) -> None:
-    """In the place of moto's `ItemsPath._eval_body`: what isn't an array is no failed query, as it would be in JSONata.
-
-    The sentence is the one that users of AWS report; no recording confirms it.
-    """
-    _original_evaluate_items_path(self, env)
-    if not isinstance(env.stack[-1], list):
-        fail_at_run_time(env, f'Reference path "{self.string_sampler.literal_value}" must point to array.')
-
-
 def _naming_its_field(original: Any, name: str) -> Any:
     """What stands for the evaluation of a template's `field.$`, whose name is in the attribute `name`.
 
@@ -239,8 +205,6 @@ def _evaluate_intrinsic(self: Any, env: Any) -> None:
         raise FailureEventException(FailureEvent(env, name, HistoryEventType.ExecutionFailed, details)) from error
 
 
-_original_run_map: Any = StateMap._eval_execution
-_original_evaluate_items_path: Any = ItemsPath._eval_body
 _original_make_failure: Any = FailureEvent.__init__
 _original_execution_failed: Any = FailureEventException.get_execution_failed_event_details
 _original_place_result: Any = result_path.ResultPath._eval_body
@@ -254,8 +218,6 @@ def install() -> None:
     for path in (TimeoutSecondsPath, HeartbeatSecondsPath):
         replace(path, "_eval_seconds", _without_event(path._eval_seconds, path.__name__))
     replace(WaitFunction, "_eval_body", _wait)
-    replace(StateMap, "_eval_execution", _run_map)
-    replace(ItemsPath, "_eval_body", _evaluate_items_path)
     for binding, evaluate, name in (
         (PayloadBindingStringExpressionSimple, "_eval_val", "field"),
         (AssignTemplateBindingStringExpressionSimple, "_eval_value", "identifier"),

@@ -22,7 +22,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.tolerated_fail
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 
 from constructs_lib.local.emulator.definitions.definition import Template, evaluate_field
-from constructs_lib.local.emulator.language import positions
+from constructs_lib.local.emulator.language import map_items, positions
 from constructs_lib.local.emulator.language.jsonata import evaluate_number
 from constructs_lib.local.emulator.map_runs import (
     children,
@@ -185,7 +185,10 @@ class MapRun:
     def _read(self) -> list[Item]:
         reader = self._spec.fields.get("ItemReader")
         if reader is None:
-            return [Item(value) for value in self._evaluated.input_items]
+            items = self._evaluated.input_items
+            if isinstance(items, map_items.Pairs):
+                return [Item(value, key=key) for key, value in items]
+            return [Item(value) for value in items]
         arguments = Template(self._spec.query_language, reader.get("Arguments", reader.get("Parameters", {})))
         config = reader.get("ReaderConfig", {})
         limit = evaluate_field(self._env, self._spec.query_language, config, "MaxItems")
@@ -354,6 +357,7 @@ def _evaluate_percentage(self: Any, env: Any) -> float:
 def install(thread_limit: int) -> None:
     """Run DISTRIBUTED maps here."""
     children.install()
+    map_items.install()
     component = distributed_iteration_component.DistributedIterationComponent
     require(stepfunctions, "_map_runs")
     require(component, "_get_iteration_program")

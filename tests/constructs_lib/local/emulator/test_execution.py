@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 
 from constructs_lib.local.emulator.execution import Running
 from constructs_lib.local.emulator.language import iterations, limits, positions
@@ -87,7 +88,7 @@ def test_should_not_time_out_what_has_ended_at_the_last_moment(monkeypatch: pyte
         env.is_written = True
 
     monkeypatch.setattr(positions, "begin", lambda *_: None)
-    monkeypatch.setattr(limits.EvalComponent, "eval", evaluate)
+    monkeypatch.setattr(EvalComponent, "eval", evaluate)
     monkeypatch.setattr(limits, "EXPRESS_SECONDS", 0.02)
     env = Ending()
 

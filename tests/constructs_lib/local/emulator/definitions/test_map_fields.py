@@ -98,6 +98,7 @@ def test_should_accept_what_it_runs() -> None:
         ("ItemSelector", "{% $states.context.Map.Item.Value %}"),
         ("ResultWriter.Arguments", "{% $states.input.writer %}"),
         ("ResultWriter", {"WriterConfig": {"Transformation": "FLATTEN"}}),
+        ("Items", {"a": 1, "b": "{% $states.input.b %}"}),
     ],
 )
 def test_should_accept_another_form(path: str, value: Any) -> None:
@@ -148,6 +149,7 @@ def test_should_accept_a_map_in_jsonpath() -> None:
         ("ToleratedFailurePercentage", 101, "Maximum value is 100"),
         ("MaxConcurrency", -1, "Minimum value is 0"),
         ("Items", 5, "Expected value of type Array at /States/Each0/Items"),
+        ("Items", {"a": "{% $ %}"}, "Reference to '$' is not supported. at /States/Each0/Items/a"),
         ("ItemReader.Manifest", 1, "Field 'Manifest' is not supported at /States/Each0/ItemReader"),
         ("ItemReader.Resource", "arn:aws:states:::dynamodb:scan", "does not match any of the allowed values"),
         ("ItemReader.Resource", ["arn:aws:states:::s3:getObject"], "does not match any of the allowed values"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from constructs_lib import StateItems
 from tests.constructs_lib.local.emulator.conftest import Cloud, Execution
 from tests.constructs_lib.local.emulator.waiting import until
 
@@ -318,6 +319,63 @@ def test_should_read_the_pairs_of_a_json_object_in_jsonpath(cloud: Cloud, select
         for index, pair in enumerate(pairs):
             pair.update(Index=index, Source=f"S3://{bucket}/pairs.json")
     assert ended.output == pairs
+
+
+OBJECT_ITEMS = {
+    "JSONata": {
+        "an expression": {"Items": "{% $states.input.pairs %}"},
+        "an object": {"Items": {"a": "{% $states.input.pairs.a %}", "b": [2]}},
+        "no items": {},
+        "the first": {"Items": StateItems("$states.input.pairs", max_items=1).provide().items},
+    },
+    "JSONPath": {"a path": {"ItemsPath": "$.pairs"}, "no path": {}},
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "items"), [(language, items) for language in OBJECT_ITEMS for items in OBJECT_ITEMS[language]]
+)
+@pytest.mark.parametrize("selects", [True, False])
+def test_should_iterate_over_the_pairs_of_an_object_in_the_input(
+    cloud: Cloud, language: str, items: str, selects: bool
+) -> None:
+    names = ("Index", "Key", "Value", "Source")
+    if language == "JSONata":
+        context = {name: f"{{% $states.context.Map.Item.{name} %}}" for name in names}
+    else:
+        context = {f"{name}.$": f"$$.Map.Item.{name}" for name in names}
+    given: dict[str, Any] = {"a": {"x": None}, "b": [2]}
+    fields: dict[str, Any] = {**OBJECT_ITEMS[language][items], **({"ItemSelector": context} if selects else {})}
+    is_whole = items in ("no items", "no path")
+    ended = cloud.run({"Map": map_state(**fields)}, given if is_whole else {"pairs": given}, QueryLanguage=language)
+
+    assert ended.status == "SUCCEEDED", ended.cause
+    pairs: list[dict[str, Any]] = [{"Key": key, "Value": value} for key, value in given.items()]
+    pairs = pairs[:1] if items == "the first" else pairs
+    if selects:
+        for index, pair in enumerate(pairs):
+            pair.update(Index=index, Source="STATE_DATA")
+    assert ended.output == pairs
+    (started,) = [event for event in ended.events if event["type"] == "MapStateStarted"]
+    assert started["mapStateStartedEventDetails"] == {"length": len(pairs)}
+    assert counted(cloud, ended.arn) == {"total": len(pairs), "succeeded": len(pairs)}
+
+
+def test_should_batch_the_pairs_of_an_object_and_run_none_of_an_empty_one(cloud: Cloud) -> None:
+    state = map_state(Items="{% $states.input %}", ItemBatcher={"MaxItemsPerBatch": 2})
+    ended = run(cloud, state, {"a": 1, "b": 2, "c": 3})
+
+    pairs = [{"Key": "a", "Value": 1}, {"Key": "b", "Value": 2}, {"Key": "c", "Value": 3}]
+    assert ended.output == [{"Items": pairs[:2]}, {"Items": pairs[2:]}]
+    assert run(cloud, state, {}).output == []
+
+
+def test_should_iterate_over_an_array_only_in_an_inline_map(cloud: Cloud) -> None:
+    inline = {"Type": "Map", "ItemProcessor": {"StartAt": "Echo", "States": ECHO}, "End": True}
+    with pytest.raises(ClientError, match="an object is only supported where ProcessorConfig's Mode is DISTRIBUTED"):
+        cloud.machine({"Map": {**inline, "Items": {"a": 1}}})
+    for fields, language in (({"Items": "{% $states.input %}"}, "JSONata"), ({}, "JSONata"), ({}, "JSONPath")):
+        assert cloud.run({"Map": {**inline, **fields}}, {"a": 1}, QueryLanguage=language).status == "FAILED"
 
 
 def test_should_fail_on_a_reader_whose_object_is_missing_or_not_what_it_says(cloud: Cloud) -> None:
