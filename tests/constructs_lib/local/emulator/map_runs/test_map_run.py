@@ -321,7 +321,7 @@ def test_should_read_the_pairs_of_a_json_object_in_jsonpath(cloud: Cloud, select
     assert ended.output == pairs
 
 
-OBJECT_ITEMS = {
+OBJECT_ITEMS: dict[str, dict[str, dict[str, Any]]] = {
     "JSONata": {
         "an expression": {"Items": "{% $states.input.pairs %}"},
         "an object": {"Items": {"a": "{% $states.input.pairs.a %}", "b": [2]}},
