@@ -57,7 +57,7 @@ CLAIMS: dict[str, dict[str, tuple[str, ...]]] = {
     "docs/forecast.md": {"Forecast: what a run takes and costs": (f"{OUTPUT}_a_forecast_prints",) * 2},
     "docs/guide-ci.md": {
         "Your app in your CI": (CI_GUIDE,) * 2,
-        "Set it up": (CI_GUIDE,) * 4,
+        "Set it up": (*(CI_GUIDE,) * 4, COMMANDS),
         "Say when alarms go off": (CI_GUIDE,),
         "Test it": (CI_GUIDE,) * 3,
         "On GitHub": (CI_GUIDE,),

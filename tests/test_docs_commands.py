@@ -43,7 +43,7 @@ SCRIPTS = {
 }
 WITH_COMMANDS = sorted(page for page, script in SCRIPTS.items() if script.strip())
 
-PROGRAMS = ("aws", "cdk", "gh", "git", "make", "npm", "npx", "pip", "python", "uv", ".venv/bin/python")
+PROGRAMS = ("aws", "cdk", "gh", "git", "make", "npm", "npx", "pip", "python", "python3", "uv", ".venv/bin/python")
 # Writes down how it was called: each word ends in a NUL, each command in a record separator.
 RECORDER = """#!/bin/sh
 for word in "${0##*/}" "$@"; do printf '%s\\0' "$word"; done >> "$RECORD"
@@ -76,6 +76,7 @@ def recorded(script: str, folder: Path) -> list[list[str]]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(RECORDER)
         file.chmod(0o755)
+    folder.joinpath(".venv/bin/activate").touch()
     # What the reader has to fill in, such as <StateMachineArn>.
     script = re.sub(r"<\w[^<>\n]*>", "placeholder", script)
     record = folder / "record"
@@ -134,8 +135,11 @@ def check_options(arguments: list[str], *help_command: str | Path) -> None:
     assert options <= set(re.findall(r"--[a-z-]+", told.stdout.replace("[no-]", ""))), help_command
 
 
-def check_pip(arguments: list[str], _page: str) -> None:
+def check_pip(arguments: list[str], page: str) -> None:
     command, *words = arguments
+    if words[:1] == ["-r"]:
+        assert words[1] in {block.file_name for block in blocks_of(ROOT / page)}
+        return
     check_options(words, ROOT / ".uv/bin/python", "-m", "pip", "help", command)
     (package,) = (word for word in words if not word.startswith("--"))
     if "--requirement" in words:
@@ -143,6 +147,10 @@ def check_pip(arguments: list[str], _page: str) -> None:
     found = re.fullmatch(rf"(?:path/to/this/checkout|{PROJECT['name']})(?:\[(\w+)\]|==X\.Y\.Z)?", package)
     assert found
     assert found[1] is None or found[1] in PROJECT["optional-dependencies"]
+
+
+def check_system_python(arguments: list[str], _page: str) -> None:
+    assert arguments == ["-m", "venv", ".venv"]
 
 
 def check_uv(arguments: list[str], _page: str) -> None:
@@ -162,6 +170,8 @@ def check_gh(arguments: list[str], _page: str) -> None:
 
 def check_npm(arguments: list[str], _page: str) -> None:
     assert arguments[0] == "install"
+    if arguments == ["install"]:  # what package.json names
+        return
     (package,) = (word for word in arguments[1:] if word != "--save-dev")
     name, _, version = package.rpartition("@")
     assert f"{NPM[name]}.".startswith(f"{version}.")
@@ -198,6 +208,7 @@ CHECKS: dict[str, Callable[[list[str], str], None]] = {
     "npx": check_cdk,
     "pip": check_pip,
     "python": check_python,
+    "python3": check_system_python,
     "uv": check_uv,
 }
 
