@@ -79,6 +79,7 @@ dashboard: setup ## the stack Quotas' dashboard while an account is loaded, simu
 docs: setup ## the site of docs/ and of the public API, in build/docs; a warning is an error
 	@rm -rf build/docs
 	@$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning --doctree-dir build/doctrees docs build/docs
+	@echo build/docs/index.html
 
 faults: setup ## what may go wrong in a run, on the embedded AWS: nothing is lost, and what mends it
 	$(BIN)/python -m pytest -v tests/end_to_end/test_faults.py tests/constructs_lib/local/test_killed.py $(ARGS)

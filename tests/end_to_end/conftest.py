@@ -28,8 +28,23 @@ if TYPE_CHECKING:
     from constructs_lib.local import ExecutionResult, LocalCloud
 
 BATCH_SIZE = 5
+OUTCOME = "outcome"
+"""The property of a fault's test that has its row in the table of `make faults`."""
+OUTCOMES = ("fault", "the execution ends in", "lost", "mended by", "then analysed", "files")
 
 GSOD = ROOT.parent / "shared" / "gsod"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write what became of each fault, where each test has a line of its own."""
+    properties = (each.user_properties for each in terminalreporter.stats.get("passed", ()))
+    rows = [value for each in properties for name, value in each if name == OUTCOME]
+    if rows and terminalreporter.verbosity > 0:
+        widths = [max(map(len, column)) for column in zip(OUTCOMES, *rows, strict=True)]
+        terminalreporter.section("faults and what became of them")
+        for row in (OUTCOMES, *rows):
+            cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+            terminalreporter.line("  ".join(cells).rstrip())
 
 
 @dataclass(frozen=True)

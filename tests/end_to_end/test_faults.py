@@ -27,7 +27,7 @@ from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION
 from constructs_lib.testing import faults
 from demo.wind_speed.sample import sample_objects
 from demo.wind_speed.sources import NOAA_BUCKET
-from tests.end_to_end.conftest import BATCH_SIZE
+from tests.end_to_end.conftest import BATCH_SIZE, OUTCOME
 from tests.end_to_end.permissions import no_retries
 
 if TYPE_CHECKING:
@@ -252,7 +252,9 @@ def mend(ground: Ground, case: Case, first: WindSpeedRun) -> WindSpeedRun:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.fault)
-def test_should_lose_nothing_and_end_in_a_whole_run(ground: Ground, clean: WindSpeedRun, case: Case) -> None:
+def test_should_lose_nothing_and_end_in_a_whole_run(
+    ground: Ground, clean: WindSpeedRun, case: Case, record_property: Callable[[str, object], None]
+) -> None:
     retries = nullcontext() if case.mended_by == NOTHING else no_retries(ground.app.cloud, ground.machine)
     with retries, case.plant(ground) as somebody_ran_into_it:
         result = ground.run()
@@ -264,7 +266,11 @@ def test_should_lose_nothing_and_end_in_a_whole_run(ground: Ground, clean: WindS
     else:
         # What stands under its final name is whole, also of a reducer that died.
         assert all(first.files[name] == clean.files[name] for name in FILES if name in first.files)
-    assert_whole(mend(ground, case, first), clean)
+    mended = mend(ground, case, first)
+    assert_whole(mended, clean)
+    lost = f"{case.lost} of {len(OBJECTS)}"
+    analysed = f"{mended.summary['objects_analysed']} of {mended.summary['objects_listed']}"
+    record_property(OUTCOME, (case.fault, result.error or result.status, lost, case.mended_by, analysed, "as clean"))
 
 
 def test_should_go_on_where_an_operator_stopped_it(ground: Ground, clean: WindSpeedRun) -> None:
