@@ -16,6 +16,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from constructs_lib._checks import check_topic
+from constructs_lib._runbook import check_runbook
 
 _CALLS = ("StartExecution", "DescribeExecution", "StopExecution")
 
@@ -35,8 +36,8 @@ class AccessDeniedAlarm(Construct):
 
     It can't see
 
-    - a denied `sts:AssumeRole`: that call is the source account's, and fails the parent at once;
-    - `StartSyncExecution`: CloudTrail counts it among the data events, and it fails the parent at once;
+    - a denied `sts:AssumeRole`: that call is the source account's, and fails the parent within seconds;
+    - `StartSyncExecution`: CloudTrail counts it among the data events, and it fails the parent within seconds;
     - a caller whose permission was never used: nothing is denied before the first call.
 
     Example::
@@ -47,15 +48,17 @@ class AccessDeniedAlarm(Construct):
         scope: The construct that this one belongs to.
         construct_id: Unique in `scope`.
         topic: Must let CloudWatch and EventBridge publish, as that of an `AlarmTopic` does.
+        runbook: Named in both messages: words, or an address. Omitted: none; they say what to do in a sentence.
 
     Raises:
-        ValueError: for a `topic` that is none.
+        ValueError: for a `topic` that is none, or a runbook that isn't a line.
 
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic, runbook: str | None = None) -> None:
         super().__init__(scope, construct_id)
         check_topic(self, "topic", topic)
+        check_runbook(self, runbook)
         self._rule = events.CfnRule(
             self,
             "Rule",
@@ -78,7 +81,7 @@ class AccessDeniedAlarm(Construct):
                     input_transformer=events.CfnRule.InputTransformerProperty(
                         input_paths_map=_MESSAGE_PATHS,
                         # Text has to be quoted, line by line.
-                        input_template="\n".join(json.dumps(line) for line in _MESSAGE),
+                        input_template="\n".join(json.dumps(line) for line in (*_MESSAGE, _what_to_do(runbook))),
                     ),
                 )
             ],
@@ -88,8 +91,8 @@ class AccessDeniedAlarm(Construct):
             "Alarm",
             alarm_description="A call of StartExecution, DescribeExecution or StopExecution was denied. A parent "
             "workflow in another account may wait for a child that has finished, or may have left one running. Look "
-            "first at the message that came with this alarm: it names the role that was denied, and what. Then follow "
-            "docs/runbook-parent-still-runs.md.",
+            "first at the message that came with this alarm: it names the role that was denied, and what. "
+            + (_GIVE_BACK if runbook is None else f"Then follow {runbook}."),
             metric=cloudwatch.Metric(
                 namespace="AWS/Events",
                 metric_name="MatchedEvents",
@@ -140,5 +143,9 @@ _MESSAGE = (
     "Why: <code> <reason>",
     "A parent that may not describe its child waits on though the child has finished.",
     "A parent that may not stop its child leaves it running.",
-    "What to do: docs/runbook-parent-still-runs.md",
 )
+_GIVE_BACK = "Give the permission back, then look which parents still wait, and which children nobody waits for."
+
+
+def _what_to_do(runbook: str | None) -> str:
+    return f"What to do: {_GIVE_BACK if runbook is None else runbook}"

@@ -55,7 +55,7 @@ __all__ = [
 
 NOAA_BUCKET = "noaa-gsod-pds"
 MAX_BATCH_SIZE = 1000
-# A batch's input; with 1,000 objects and keys of any length the child's output then stays under the 256 KiB limit.
+# A batch's input. A child's output has the limit of 256 KiB, too: the handler keeps to it, whatever the keys.
 _MAX_BATCH_INPUT_BYTES = 100 * 1024
 RESULT_FILES = ("stations.csv", "stations.geojson", "rejected.csv", "summary.json", "map.html")
 _RUN_PREFIX = "'runs/' & $states.context.Execution.Name & '/'"

@@ -65,7 +65,7 @@ class ReviewsTargetStack(Stack):
             organization_id=settings.organization_id,
         )
         ExecutionAlarms(self, "Alarms", state_machine=self.classifier.state_machine, topic=topic)
-        AccessDeniedAlarm(self, "AccessDenied", topic=topic)
+        AccessDeniedAlarm(self, "AccessDenied", topic=topic, runbook="docs/runbook-parent-still-runs.md")
         CfnOutput(
             self,
             "StateMachineArn",

@@ -16,6 +16,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from constructs_lib._checks import check_topic, is_token, usage_error
+from constructs_lib._runbook import check_runbook
 from constructs_lib._workflow_identity import differ
 from constructs_lib.quotas._metrics import cdk_expression, cdk_metric
 from constructs_lib.quotas.catalogue import QUOTAS, WINDOW_MINUTES, AlarmRule, Metric, Quota, Severity
@@ -27,9 +28,6 @@ _MAX_RULE = 10_240
 _MAX_STACK_NAME = 128
 _ALARM_IN_RULE = 'ALARM("arn:aws-us-gov:cloudwatch:us-gov-west-1:111111111111:alarm:") OR '
 _RANDOM = "-ABCDEFGHIJKLM"
-
-# A description has 1,024 characters at most.
-_RUNBOOK = r"\S([^\r\n]{0,254}\S)?"
 
 
 class QuotaAlarms(Construct):
@@ -74,7 +72,7 @@ class QuotaAlarms(Construct):
         runbook: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._check_runbook(runbook)
+        check_runbook(self, runbook)
         self._runbook = runbook
         check_topic(self, "topic", topic)
         check_watched(self, quotas, workflows)
@@ -130,18 +128,6 @@ class QuotaAlarms(Construct):
     def critical(self) -> cloudwatch.CompositeAlarm:
         """In alarm while a critical alarm is."""
         return self._critical
-
-    def _check_runbook(self, runbook: object) -> None:
-        if runbook is None or is_token(runbook):
-            return
-        if not isinstance(runbook, str) or not re.fullmatch(_RUNBOOK, runbook):
-            raise usage_error(
-                self,
-                "runbook",
-                runbook,
-                allowed="one line of 1 to 256 characters",
-                fix="Use the address of your runbook, or a few words on where it is.",
-            )
 
     def _check_regions(self, topic: sns.ITopic, workflows: Sequence[WatchedWorkflow]) -> None:
         region = Stack.of(self).region

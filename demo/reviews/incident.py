@@ -159,7 +159,8 @@ def _play_start(console: Console, app: ReviewsApp, permission: Permission) -> No
     console.print(Text(f"\n  The parent FAILED: {result.error}: {told}", style="red"))
     _explain(
         console,
-        "A denied start fails the parent at once, and its cause names what was denied: nothing waits, nothing runs.",
+        "A denied start fails the parent within seconds, and its cause names what was denied: nothing waits, "
+        "nothing runs.",
         f"Give the permission back, then start the parent again, or redrive it. More on that: {RUNBOOK}",
     )
     _give_back(console, permission)

@@ -122,6 +122,28 @@ def test_should_alarm_on_the_first_denied_call(template: JsonObject) -> None:
     assert alarm["AlarmActions"] == [{"Ref": topic}]
     assert "OKActions" not in alarm
     assert "Look first" in alarm["AlarmDescription"]
+    assert alarm["AlarmDescription"].endswith(
+        " Give the permission back, then look which parents still wait, and which children nobody waits for."
+    )
+
+
+def test_should_name_a_runbook() -> None:
+    stack = Stack(make_app(), "Stack")
+    runbook = "https://wiki.example.com/denied"
+    AccessDeniedAlarm(stack, "Denied", topic=AlarmTopic(stack, "Topic").topic, runbook=runbook)
+    template = template_of(stack)
+    assert only(template, "AWS::CloudWatch::Alarm")["AlarmDescription"].endswith(f" Then follow {runbook}.")
+    (target,) = only(template, "AWS::Events::Rule")["Targets"]
+    assert target["InputTransformer"]["InputTemplate"].splitlines()[-1] == f'"What to do: {runbook}"'
+
+
+@pytest.mark.parametrize("runbook", ["", "two\nlines", "<name>", 5], ids=repr)
+def test_should_refuse_what_is_no_runbook(runbook: Any) -> None:
+    stack = Stack(make_app(), "Stack")
+    with pytest.raises(
+        ValueError, match=r"^Stack/Denied: runbook is .*; allowed: one line of 1 to 256 characters, with"
+    ):
+        AccessDeniedAlarm(stack, "Denied", topic=AlarmTopic(stack, "Topic").topic, runbook=runbook)
 
 
 def test_should_tell_each_call_to_the_topic(template: JsonObject) -> None:
@@ -235,7 +257,7 @@ def test_should_say_who_was_denied_what(cloud: Cloud, inbox: str, call: str, wha
     assert who == f"Who: {ROLE}"
     assert on_what == f"On what: {what}"
     assert why == f"Why: AccessDenied {sentence(call)}"
-    assert "docs/runbook-parent-still-runs.md" in then
+    assert then.startswith("What to do: Give the permission back")
 
 
 @pytest.mark.local

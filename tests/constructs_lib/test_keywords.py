@@ -167,7 +167,10 @@ OTHERS: dict[type, dict[str, Callable[[Parts], Any]]] = {
     },
     AlarmTopic: {"email": lambda parts: "other@example.com"},
     ExecutionAlarms: {"state_machine": lambda parts: parts.other_machine, "topic": lambda parts: parts.other_topic},
-    AccessDeniedAlarm: {"topic": lambda parts: parts.other_topic},
+    AccessDeniedAlarm: {
+        "topic": lambda parts: parts.other_topic,
+        "runbook": lambda parts: "https://wiki.example.com/denied",
+    },
     WorkflowRole: {"identity": lambda parts: OTHER_PARENT},
     TargetRole: {
         "child": lambda parts: parts.other_machine,

@@ -219,7 +219,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"quotas": ["MapRuns"]}, "quotas is ['MapRuns']; allowed: a list of Quota. "),
     ({"quotas": [MAP_RUNS, MAP_RUNS]}, "quotas is ['MapRuns']; allowed: each key once. "),
     ({"workflows": ["Orders"]}, "workflows is ['Orders']; allowed: a list of WatchedWorkflow. "),
-    ({"runbook": ""}, "runbook is ''; allowed: one line of 1 to 256 characters. "),
+    ({"runbook": ""}, "runbook is ''; allowed: one line of 1 to 256 characters, without < and >. "),
     ({"runbook": "two\nlines"}, "runbook is 'two\\nlines'; allowed: one line "),
     ({"runbook": "x" * 257}, f"runbook is '{'x' * 257}'; allowed: one line "),
     ({"runbook": 7}, "runbook is 7; allowed: one line "),
