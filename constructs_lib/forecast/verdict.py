@@ -1,4 +1,4 @@
-"""What a forecast comes to, in a sentence: what will fail, or else what binds, from when, and what to change."""
+"""What a forecast comes to, in a sentence or two: what may fail, what binds, from when, and what to change."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def verdict(forecast: Forecast, constants: Constants = CONSTANTS) -> str:
-    """Return the sentence; it speaks of the likely run, or of the pessimistic one where that fails."""
-    return failure(forecast.pessimistic, constants) or binding(forecast.likely, constants)
+    """Return what fails in the pessimistic run, where something does, and what binds in the likely one."""
+    sentences = (failure(forecast.pessimistic, constants), binding(forecast.likely, constants))
+    return " ".join(sentence for sentence in sentences if sentence is not None)
 
 
 def failure(run: Run, constants: Constants = CONSTANTS) -> str | None:
@@ -30,7 +31,7 @@ def failure(run: Run, constants: Constants = CONSTANTS) -> str | None:
             run.longest_child_seconds if express else 0,
             constants.express_seconds,
             "an Express child",
-            "lower max_concurrency or batch_size, or use Standard children",
+            _shorter_children(run),
         ),
         (
             seconds.get("index", 0),
@@ -39,7 +40,7 @@ def failure(run: Run, constants: Constants = CONSTANTS) -> str | None:
             "give an execution fewer objects, such as some of the years",
         ),
         (
-            seconds["reduce"],
+            seconds.get("reduce", 0),
             constants.reduce_seconds,
             "the reducer",
             "give an execution fewer objects, such as some of the years",
@@ -49,6 +50,13 @@ def failure(run: Run, constants: Constants = CONSTANTS) -> str | None:
         if taken > allowed.at(run.case):
             return f"At worst {what} takes {taken:,.0f} s and has {allowed.at(run.case):,.0f}: {change}."
     return None
+
+
+def _shorter_children(run: Run) -> str:
+    job = run.job
+    if run.bindings[0].limit is Limit.LAMBDA_CONCURRENCY and job.lambda_concurrency < job.max_concurrency:
+        return f"lower max_concurrency to {job.lambda_concurrency:,}, as many as Lambda runs at a time"
+    return "lower max_concurrency or batch_size, or use Standard children"
 
 
 def binding(run: Run, constants: Constants = CONSTANTS) -> str:
@@ -90,7 +98,7 @@ def batches_granted(run: Run, constants: Constants = CONSTANTS) -> int:
     """Return how many children at a time S3 grants as many GETs as they ask for; in the order of keys, one prefix's."""
     job = run.job
     gets = constants.s3_gets.at(run.case)
-    if job.source is Source.INDEX:
+    if job.source is not Source.LIST:
         gets *= partitions(job, constants, run.case)
     express = job.child is Child.EXPRESS
     around = (constants.express_child_seconds if express else constants.standard_child_seconds).at(run.case)

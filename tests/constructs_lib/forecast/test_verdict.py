@@ -84,8 +84,20 @@ def test_should_say_what_binds_where_nothing_fails() -> None:
 
 def test_should_see_a_batch_of_large_objects_fail() -> None:
     said = verdict(forecast(Job(objects=1_000, batch_size=1_000, mean_bytes=8_000_000)))
-    assert said.startswith("At worst a batch's own work takes ")
-    assert said.endswith(" s and has 40: lower batch_size from 1,000.")
+    fails, _, binds = said.partition(". ")
+    assert fails.startswith("At worst a batch's own work takes ")
+    assert fails.endswith(" s and has 40: lower batch_size from 1,000")
+    assert binds.startswith("The batches' own work binds from ")
+
+
+@pytest.mark.parametrize(("lambda_concurrency", "objects"), [(1, 600_000), (2, 1_200_000)])
+def test_should_advise_a_concurrency_at_which_no_child_waits_for_lambda(lambda_concurrency: int, objects: int) -> None:
+    job = Job(objects=objects, batch_size=1_000, lambda_concurrency=lambda_concurrency)
+    said = verdict(forecast(job))
+    assert said.startswith("At worst an Express child takes ")
+    assert f" and has 300: lower max_concurrency to {lambda_concurrency}, as many as Lambda runs at a time. " in said
+    assert "Lambda concurrency binds from second " in said
+    assert failure(simulate(replace(job, max_concurrency=lambda_concurrency), case=Case.PESSIMISTIC)) is None
 
 
 def test_should_advise_a_concurrency_that_s3_grants() -> None:
