@@ -204,7 +204,7 @@ def _close(env: Any, record: dict[str, Any], events: list[dict[str, Any]]) -> bo
         status = "FAILED"
     else:
         record["error"] = "States.Timeout"
-        _close_history(record, events, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})
+        close_history(record, events, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})
     record["stopDate"] = responses.now_iso()
     # Last: who polls the status then finds the rest.
     record["status"] = status
@@ -237,7 +237,15 @@ def first_event(record: dict[str, Any], role_arn: str) -> tuple[HistoryEventType
     return HistoryEventType.ExecutionStarted, {"executionStartedEventDetails": started}
 
 
-def _close_history(record: dict[str, Any], events: list[dict[str, Any]], last: str, details: dict[str, Any]) -> None:
+def begin_history(record: dict[str, Any], role_arn: str) -> None:
+    """Write what the history of an attempt begins with, where it is stopped before it has begun."""
+    kind, details = first_event(record, role_arn)
+    events = record["events"]
+    event = {"id": len(events) + 1, "previousEventId": len(events), "timestamp": responses.now_iso(), "type": kind}
+    record["events"] = [*events, event | details]
+
+
+def close_history(record: dict[str, Any], events: list[dict[str, Any]], last: str, details: dict[str, Any]) -> None:
     """End a history that a task which can't be interrupted may go on writing to."""
     closed = list(events)
     if closed[-1]["type"] == last:

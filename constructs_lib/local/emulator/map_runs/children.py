@@ -21,7 +21,14 @@ from ministack.core import responses
 from ministack.services import stepfunctions
 
 from constructs_lib.local.emulator import redrive
-from constructs_lib.local.emulator.execution import Execution, in_context, run_program, running
+from constructs_lib.local.emulator.execution import (
+    Execution,
+    begin_history,
+    close_history,
+    in_context,
+    run_program,
+    running,
+)
 from constructs_lib.local.emulator.language.positions import Position
 from constructs_lib.local.emulator.machines import execution_arn
 from constructs_lib.local.emulator.map_runs.item_batcher import Batch
@@ -219,8 +226,11 @@ class Children:
                 # It was stopped alone, and its call is still under way.
                 self._end(begun, index)
             elif env is None or env.is_running():
-                child = {**begun, "stopDate": responses.now_iso(), "status": "ABORTED"}
-                child |= {"output": None, "events": list(child["events"])}
+                child = {**begun, "stopDate": responses.now_iso(), "status": "ABORTED", "output": None}
+                if env is None:
+                    begin_history(child, self._execution.role_arn)
+                # Whether AWS gives a reason isn't known.
+                close_history(child, child["events"], "ExecutionAborted", {"executionAbortedEventDetails": {}})
                 self._records[index] = child
                 self._keep(child)
                 self._end(child, index)

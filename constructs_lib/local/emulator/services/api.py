@@ -23,7 +23,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from constructs_lib.local.emulator import redrive
 from constructs_lib.local.emulator.answers import Handler, RequestError, Response, done, refused
 from constructs_lib.local.emulator.definitions.definition import InvalidDefinitionError, compile_definition
-from constructs_lib.local.emulator.execution import first_event, running
+from constructs_lib.local.emulator.execution import begin_history, running
 from constructs_lib.local.emulator.execution_log import check_logging
 from constructs_lib.local.emulator.language.positions import Position
 from constructs_lib.local.emulator.machines import Machine, execution_arn, find_machine
@@ -147,7 +147,7 @@ class StatesApi:
         env = running.halt(record) if record["status"] == "RUNNING" else None
         if env is None:
             if record["status"] == "RUNNING" and "machine" in record:
-                _begin_history(record)
+                begin_history(record, record["machine"].role_arn)
             return self._stop(data)
         with env._state_mutex:
             # While this is held, it doesn't end by itself.
@@ -272,14 +272,6 @@ def update_map_run(data: dict[str, Any]) -> Response:
         raise RequestError("ValidationException", f"Map Run is {record['status']} and can't be updated: '{arn}'")
     map_runs[0].update(changes)
     return done({})
-
-
-def _begin_history(record: dict[str, Any]) -> None:
-    """Write what the history of an attempt begins with, where it is stopped before it has begun."""
-    kind, details = first_event(record, record["machine"].role_arn)
-    events = record["events"]
-    event = {"id": len(events) + 1, "previousEventId": len(events), "timestamp": responses.now_iso(), "type": kind}
-    record["events"] = [*events, event | details]
 
 
 def _map_run_view(run: dict[str, Any]) -> dict[str, Any]:

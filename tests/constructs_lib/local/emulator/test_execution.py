@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 
-from constructs_lib.local.emulator.execution import Running
+from constructs_lib.local.emulator.execution import Running, begin_history
 from constructs_lib.local.emulator.language import iterations, limits, positions
-from constructs_lib.local.emulator.services import api
 
 ARN = "arn:aws:states:us-east-1:111111111111:execution:jobs:one"
 
@@ -49,10 +48,10 @@ def test_should_wait_until_what_has_ended_is_closed() -> None:
 
 
 def test_should_begin_the_history_of_what_is_stopped_before_it_has_begun() -> None:
-    record = a_record(machine=SimpleNamespace(role_arn="a role"))
-    api._begin_history(record)
+    record = a_record()
+    begin_history(record, "a role")
     record["redriveCount"] = 1
-    api._begin_history(record)
+    begin_history(record, "a role")
 
     kinds = [(event["id"], event["previousEventId"], event["type"]) for event in record["events"]]
     assert kinds == [(1, 0, "ExecutionStarted"), (2, 1, "ExecutionRedriven")]

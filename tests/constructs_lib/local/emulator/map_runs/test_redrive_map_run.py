@@ -191,11 +191,14 @@ def test_should_go_on_in_children_that_were_stopped(cloud: Cloud, broken: Breaka
     states.stop_execution(executionArn=arn)
     stopped = cloud.wait(arn)
     assert counts(cloud, stopped) == {"aborted": 1, "total": 1}
+    assert _types(cloud, arn)[-2:] == ["WaitStateEntered", "ExecutionAborted"]
     broken.mend("0")
 
     mended = broken.redrive(arn)
 
     assert (mended.status, broken.marks()) == ("SUCCEEDED", {"0": 1})
+    told = _types(cloud, arn)
+    assert told[told.index("ExecutionAborted") :][:3] == ["ExecutionAborted", "ExecutionRedriven", "WaitStateExited"]
     assert counts(cloud, mended) == {"succeeded": 1, "total": 1, "resultsWritten": 1}
 
 
