@@ -158,8 +158,8 @@ def run_children(
 
 
 def items_known(job: Job, constants: Constants, case: Case, from_second: float) -> Callable[[int], float]:
-    """Return the function that says when a child's last item is known: rows of an index, or pages of a listing."""
-    if job.source is Source.INDEX:
+    """Return the function that says when a child's last item is known: rows of a file, or pages of a listing."""
+    if job.source is not Source.LIST:
         rows = constants.item_rows.at(case)
         return lambda child: from_second + min((child + 1) * job.batch_size, job.objects) / rows
     keys, seconds = constants.list_page_keys.at(case), constants.list_page_seconds.at(case)
@@ -169,8 +169,8 @@ def items_known(job: Job, constants: Constants, case: Case, from_second: float) 
 class Prefixes:
     """What S3 grants: so many GETs a second to each partition, which are of one size.
 
-    An index has every batch read from all of them alike. In the order of the keys a batch reads one after the other,
-    and none again that a later batch has left behind.
+    A file of keys has every batch read from all of them alike. In the order of the keys a batch reads one after the
+    other, and none again that a later batch has left behind.
     """
 
     def __init__(self, job: Job, constants: Constants, case: Case) -> None:
@@ -178,7 +178,7 @@ class Prefixes:
         self._rate = constants.s3_gets.at(case)
         self._objects = job.objects
         self._begins = 0
-        if job.source is Source.INDEX:
+        if job.source is not Source.LIST:
             self._rate *= self._partitions
             self._partitions = 1
         self._server, self._number = PacedServer(self._rate), 0

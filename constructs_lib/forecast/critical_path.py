@@ -80,7 +80,7 @@ def walk_back(job: Job, children: Children, from_second: float) -> Iterator[Segm
             yield Limit.CHILD_DISPATCH, children.dispatched[child], time
             time = children.dispatched[child]
         if children.behind[child] == FREELY:
-            reading = Limit.ITEM_READING if job.source is Source.INDEX else Limit.LISTING
+            reading = Limit.LISTING if job.source is Source.LIST else Limit.ITEM_READING
             yield reading, from_second, time
             return
         child, work = children.behind[child], Limit.MAX_CONCURRENCY

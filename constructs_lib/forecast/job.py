@@ -69,16 +69,25 @@ class Source(StrEnum):
     """Where the map's items come from.
 
     INDEX: a function lists the years side by side and writes the keys, spread over the years; the map reads that file.
+    FILE: such a file that is there already, be it an inventory.
     LIST: the map's own reader lists the bucket page by page, in the order of the keys.
     """
 
     INDEX = "index"
+    FILE = "file"
     LIST = "list"
+
+
+class Reducer(StrEnum):
+    """What adds up the results after the map: a function, or nothing."""
+
+    FUNCTION = "function"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A run of the wind-speed workflow, or of a map like it: objects in batches, a Lambda function a batch, a reducer.
+    """A run of the wind-speed workflow, or of a map like it: objects in batches, a Lambda function a batch.
 
     `mean_bytes` is an object's size. `prefixes` are those that the keys are spread over, alike in number: NOAA's years.
     `states_per_child` are those that a child enters, more than one where there is a `processor` after the batch;
@@ -99,6 +108,7 @@ class Job:
     max_concurrency: int = 200
     child: Child = Child.EXPRESS
     source: Source = Source.INDEX
+    reducer: Reducer = Reducer.FUNCTION
     region: str = "us-east-1"
     prefixes: int = 97
     states_per_child: int = 1
@@ -123,6 +133,7 @@ class Job:
         self._whole("other_map_runs", 0, most, "With one more, this run would wait until one of them ends.")
         self._kind("child", Child)
         self._kind("source", Source)
+        self._kind("reducer", Reducer)
         if self.region not in REGIONS:
             near = get_close_matches(str(self.region), REGIONS, n=1) or ["us-east-1"]
             raise _error("region", self.region, "a Region that has Step Functions", f"Did you mean {near[0]}?")

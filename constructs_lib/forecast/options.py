@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_CONCURRENCY, MAX_ITEMS, Child, Job, Source
+from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_CONCURRENCY, MAX_ITEMS, Child, Job, Reducer, Source
 from constructs_lib.forecast.workflow import DEFAULT_OBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from enum import StrEnum
 
 MAX_COMPARED = 50
 """Forecasts of one table: more than anybody reads."""
@@ -52,8 +53,8 @@ def _number(allowed: str) -> Callable[[str], float]:
     return read
 
 
-def _one_of(kind: type[Child | Source]) -> Callable[[str], Child | Source]:
-    def read(text: str) -> Child | Source:
+def _one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
+    def read(text: str) -> StrEnum:
         near = get_close_matches(text.lower(), list(kind), n=1)
         try:
             return kind(text.lower())
@@ -75,8 +76,12 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "child": Option("express|standard", "what a child execution is", _one_of(Child)),
     "source": Option(
-        "index|list", "a file of keys spread over the prefixes, or the map's own list in key order", _one_of(Source)
+        "index|file|list",
+        "a file of keys spread over the prefixes, which a function writes first, or which is there already, or the "
+        "map's own list in key order",
+        _one_of(Source),
     ),
+    "reducer": Option("function|none", "what adds up the results after the map", _one_of(Reducer)),
     "states_per_child": Option("N", "states that a child enters", _COUNT),
     "parent_states": Option("N", "states that the execution itself enters, the map included", _COUNT),
     "function_memory_mb": Option("MB", "of the function that reads a batch", _COUNT),

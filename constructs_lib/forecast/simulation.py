@@ -1,7 +1,8 @@
 """A job's run against the account's limits: what it takes, costs, and waits for.
 
-The parent's phases come one after the other: start, index, map, result writing, reduce, end. Within the map children
-meet limits: see `children`. What is assumed beyond the constants: docs/forecast.md. Times are seconds.
+The parent's phases come one after the other: start, index, map, result writing, reduce, end; index and reduce where the
+job has them. Within the map children meet limits: see `children`. What is assumed beyond the constants:
+docs/forecast.md. Times are seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from constructs_lib.forecast.children import Children, run_children
 from constructs_lib.forecast.constants import CONSTANTS
 from constructs_lib.forecast.cost import cost_of
 from constructs_lib.forecast.critical_path import bindings, walk_back
-from constructs_lib.forecast.job import Child, Source
+from constructs_lib.forecast.job import Child, Reducer, Source
 from constructs_lib.forecast.result import SERIES, Case, Forecast, Limit, Outcome, Phase, Run, Usage
 from constructs_lib.forecast.series import Series
 
@@ -158,18 +159,19 @@ def _before_map(job: Job, constants: Constants, case: Case) -> _Before:
 def _after_map(job: Job, constants: Constants, case: Case, mapped: float) -> _After:
     states = job.parent_states - job.parent_states // 2
     written = mapped + work.writing_seconds(job, constants, case)
-    reduced = written + work.reduce_seconds(job, constants, case)
+    reduced = written + (work.reduce_seconds(job, constants, case) if job.reducer is Reducer.FUNCTION else 0)
     return _After(states, mapped, written, reduced, reduced + states * constants.state_seconds.at(case))
 
 
 def _phases(job: Job, before: _Before, after: _After) -> tuple[Phase, ...]:
     index = [Phase(name="index", start=before.started, end=before.indexed)] if job.source is Source.INDEX else []
+    reduce = [Phase(name="reduce", start=after.written, end=after.reduced)] if job.reducer is Reducer.FUNCTION else []
     return (
         Phase(name="start", start=0, end=before.started),
         *index,
         Phase(name="map", start=before.indexed, end=after.mapped),
         Phase(name="result writing", start=after.mapped, end=after.written),
-        Phase(name="reduce", start=after.written, end=after.reduced),
+        *reduce,
         Phase(name="end", start=after.reduced, end=after.end),
     )
 
@@ -185,21 +187,26 @@ def _usage(job: Job, constants: Constants, case: Case, children: Children, trans
         ceil(round((end - start + made * cold_start) * 1_000, 4)) / 1_000
         for start, end, made in zip(children.started, children.left, children.made, strict=True)
     )
-    others = work.reduce_seconds(job, constants, case)
+    others, requests = 0.0, job.children + sum(children.retries)
     # A public bucket's requests are billed to its owner.
     puts_and_lists = constants.other_puts.at(case)
+    if job.reducer is Reducer.FUNCTION:
+        others += work.reduce_seconds(job, constants, case)
+        requests += 1
     if job.source is Source.INDEX:
         others += work.index_seconds(job, constants, case)
-        gets = 0
-    else:
+        requests += 1
+    if job.source is Source.LIST:
         puts_and_lists += ceil(job.objects / constants.list_page_keys.at(case))
+    else:
+        gets = 0
     gb_seconds = analyze * job.function_memory_mb + others * constants.vcpu_memory_mb.at(case)
     return Usage(
         transitions=transitions,
         children=job.children,
         express_gb_seconds=express * constants.express_memory_gb.at(case) if job.child is Child.EXPRESS else 0,
         lambda_gb_seconds=gb_seconds / 1_024,
-        lambda_requests=job.children + sum(children.retries) + (2 if job.source is Source.INDEX else 1),
+        lambda_requests=requests,
         gets=gets,
         puts_and_lists=int(puts_and_lists),
     )

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from constructs_lib.forecast.job import MAX_CONCURRENCY, Child, Source
+from constructs_lib.forecast.job import MAX_CONCURRENCY, Child, Reducer, Source
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -91,10 +91,13 @@ def read_map(assembly: Assembly, *, machine: str | None = None, map_name: str | 
 
 @dataclass(frozen=True, slots=True)
 class _Map:
+    """`around` are the definitions that have it, each with the state that it is, or is in; the innermost last."""
+
     stack: Stack
     machine: StateMachine
     name: str
     state: Mapping[str, Any]
+    around: tuple[tuple[Mapping[str, Any], str], ...]
 
     @property
     def place(self) -> str:
@@ -104,6 +107,16 @@ class _Map:
     def function(self) -> str | None:
         """The first Lambda function that a child invokes, by ARN or name; "" where an expression names it."""
         return next(_functions(_processor(self.state)), None)
+
+    @property
+    def function_before(self) -> str | None:
+        """A state from which the map is reached, and which invokes a function; None without one."""
+        return next((name for states, inner in self.around for name in _invoking(states, before=inner)), None)
+
+    @property
+    def function_after(self) -> str | None:
+        """A state that is reached from the map, and which invokes a function; None without one."""
+        return next((name for states, inner in self.around[::-1] for name in _invoking(states, after=inner)), None)
 
     def goes_by(self, machine: str | None, map_name: str | None) -> bool:
         ids = {self.machine.logical_id, _plain(self.machine.logical_id)}
@@ -131,6 +144,7 @@ class _Reading:
         self._concurrency()
         self._children()
         self._reader()
+        self._reducer()
         self._lambda()
         return MapSettings(
             map_name=self._map.name,
@@ -178,17 +192,28 @@ class _Reading:
     def _reader(self) -> None:
         reader = _mapping(self._map.state.get("ItemReader"))
         api = str(reader.get("Resource", "")).rpartition(":")[2]
-        sources = {"listObjectsV2": Source.LIST, "getObject": Source.INDEX}
         config = _mapping(reader.get("ReaderConfig"))
+        before = self._map.function_before
         if config.get("Transformation", "NONE") != "NONE":
             self._missing["source"] = "reads what is in the objects, and not the objects themselves, as its items"
-        elif api in sources:
-            self._found("source", sources[api], f"ItemReader's {api}")
+        elif api == "listObjectsV2":
+            self._found("source", Source.LIST, f"ItemReader's {api}")
+        elif api == "getObject" and before is None:
+            self._found("source", Source.FILE, f"ItemReader's {api}, no function before the map")
+        elif api == "getObject":
+            self._found("source", Source.INDEX, f"ItemReader's {api}, after the function of {before!r}")
         else:
             self._missing["source"] = "has no ItemReader of listObjectsV2 or getObject"
         most = config.get("MaxItems")
         if isinstance(most, int) and most < DEFAULT_OBJECTS:
             self._found("objects", most, "ItemReader.ReaderConfig.MaxItems")
+
+    def _reducer(self) -> None:
+        after = self._map.function_after
+        if after is None:
+            self._found("reducer", Reducer.NONE, "no function after the map")
+        else:
+            self._found("reducer", Reducer.FUNCTION, f"{after!r}, after the map")
 
     def _lambda(self) -> None:
         found = _function(self._assembly, self._function)
@@ -218,16 +243,19 @@ class _Reading:
 
 def _maps_of(stack: Stack) -> Iterator[_Map]:
     for machine in stack.state_machines():
-        for name, state in _maps_in(machine.definition):
-            yield _Map(stack, machine, name, state)
+        for around in _maps_in(machine.definition):
+            definition, name = around[-1]
+            yield _Map(stack, machine, name, _states(definition)[name], around)
 
 
-def _maps_in(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _maps_in(definition: Mapping[str, Any]) -> Iterator[tuple[tuple[Mapping[str, Any], str], ...]]:
     for name, state in _states(definition).items():
+        here = ((definition, name),)
         if _is_distributed(state):
-            yield name, state
+            yield here
         for inner in (_processor(state), *_branches(state)):
-            yield from _maps_in(inner)
+            for found in _maps_in(inner):
+                yield here + found
 
 
 def _states(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -274,6 +302,25 @@ def _functions(definition: Mapping[str, Any]) -> Iterator[str]:
         for inner in (_processor(state), *_branches(state)):
             yield from _functions(inner)
         ahead += _next_states(state)
+
+
+def _invoking(definition: Mapping[str, Any], *, before: str | None = None, after: str | None = None) -> Iterator[str]:
+    """Yield the states that invoke a function themselves, of those `before` a state or `after` one; errors apart."""
+    states = _states(definition)
+
+    def reached(name: str) -> list[str]:
+        found = _next_states(states[name])
+        for following in found:
+            found += [new for new in _next_states(states.get(following, {})) if new not in found]
+        return found
+
+    among = reached(after) if after is not None else [name for name in states if before in reached(name)]
+    for name in among:
+        state = states.get(name, {})
+        # A distributed one's functions are its children's.
+        alone = {"StartAt": name, "States": {name: state}}
+        if not _is_distributed(state) and next(_functions(alone), None) is not None:
+            yield name
 
 
 def _most_states(definition: Mapping[str, Any]) -> int | None:

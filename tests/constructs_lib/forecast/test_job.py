@@ -28,7 +28,8 @@ from constructs_lib.quotas.catalogue import LARGE_REGIONS
         ({"lambda_concurrency": 0}, "lambda_concurrency is 0; allowed: a whole number from 1"),
         ({"other_map_runs": 1_000}, "other_map_runs is 1000; allowed: a whole number from 0 to 999."),
         ({"child": "express"}, "child is 'express'; allowed: Child.EXPRESS, Child.STANDARD."),
-        ({"source": "index"}, "source is 'index'; allowed: Source.INDEX, Source.LIST."),
+        ({"source": "index"}, "source is 'index'; allowed: Source.INDEX, Source.FILE, Source.LIST."),
+        ({"reducer": None}, "reducer is None; allowed: Reducer.FUNCTION, Reducer.NONE."),
         (
             {"region": "eu-central-9"},
             "region is 'eu-central-9'; allowed: a Region that has Step Functions. Did you mean eu-",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructs_lib.forecast.constants import CONSTANTS, LOCAL_CLOUD, LOCAL_CONCURRENCY, Constants
-from constructs_lib.forecast.job import Child, Job, Source
+from constructs_lib.forecast.job import Child, Job, Reducer, Source
 from constructs_lib.forecast.result import SERIES, Case, Limit, Run
 from constructs_lib.forecast.simulation import DRAWS, forecast, simulate
 from constructs_lib.forecast.work import batch_seconds, index_seconds
@@ -89,9 +89,11 @@ def seconds(run: Run) -> dict[Limit, Any]:
         # One environment at once, a second at 0.2 s, a third at 0.4 s: they have done seven batches at 0.5 s.
         ({}, {"lambda_burst": 1, "lambda_ramp_up": 5}, {Limit.LAMBDA_RAMP_UP: 0.5, Limit.WORK: 0.1}),
         ({}, {"item_rows": 500}, {Limit.ITEM_READING: 2, Limit.WORK: 0.1}),
+        ({"source": Source.FILE}, {"item_rows": 500}, {Limit.ITEM_READING: 2, Limit.WORK: 0.1}),
         ({"source": Source.LIST}, {"list_page_seconds": 3}, {Limit.LISTING: 3, Limit.WORK: 0.1}),
         # 1,000 GETs of ten prefixes alike, at 100 a second each; then in their order, each prefix being a batch.
         ({}, {"s3_gets": 100}, {Limit.S3_GETS: 1}),
+        ({"source": Source.FILE}, {"s3_gets": 100}, {Limit.S3_GETS: 1}),
         ({"source": Source.LIST}, {"s3_gets": 100}, {Limit.S3_GETS: 1}),
         ({"source": Source.LIST, "prefixes": 1}, {"s3_gets": 100}, {Limit.S3_GETS: 10}),
         # Of a bucket of five, two are taken a second by others: five at once, five more in 5/3 s.
@@ -101,6 +103,11 @@ def seconds(run: Run) -> dict[Limit, Any]:
             {Limit.STATE_TRANSITIONS: 5 / 3, Limit.WORK: 0.1},
         ),
         ({}, {"cold_start_seconds": 7, "s3_get_seconds": 0}, {Limit.INDEX: 7, Limit.WORK: 7, Limit.REDUCE: 7}),
+        (
+            {"source": Source.FILE, "reducer": Reducer.NONE},
+            {"cold_start_seconds": 7, "s3_get_seconds": 0},
+            {Limit.WORK: 7},
+        ),
         ({}, {"writer_seconds": 2}, {Limit.WORK: 0.1, Limit.RESULT_WRITING: 2}),
         ({"parent_states": 6}, {"state_seconds": 1, "start_seconds": 2}, {Limit.WORK: 0.1, Limit.START: 8}),
     ],
@@ -111,6 +118,20 @@ def test_should_wait_for_each_limit_as_long_as_computed_by_hand(
     run = simulate(replace(SMALL, **job), having(values, IDEAL), throttling_retries=False)
     assert seconds(run) == expected
     assert run.duration_seconds == pytest.approx(sum(expected.values()), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("source", "reducer", "phases"),
+    [
+        (Source.INDEX, Reducer.FUNCTION, ["start", "index", "map", "result writing", "reduce", "end"]),
+        (Source.FILE, Reducer.FUNCTION, ["start", "map", "result writing", "reduce", "end"]),
+        (Source.LIST, Reducer.NONE, ["start", "map", "result writing", "end"]),
+    ],
+)
+def test_should_have_the_phases_that_the_job_has(source: Source, reducer: Reducer, phases: list[str]) -> None:
+    run = simulate(replace(SMALL, source=source, reducer=reducer))
+    assert [phase.name for phase in run.phases] == phases
+    assert run.usage.lambda_requests == 10 + len({"index", "reduce"} & set(phases))
 
 
 def test_should_follow_the_critical_path_through_a_slot_to_the_limit_behind_it() -> None:
@@ -181,6 +202,7 @@ JOBS = st.builds(
     max_concurrency=st.integers(1, 300),
     child=st.sampled_from(Child),
     source=st.sampled_from(Source),
+    reducer=st.sampled_from(Reducer),
     region=st.sampled_from(["us-east-1", "eu-central-1"]),
     prefixes=st.integers(1, 120),
     states_per_child=st.integers(1, 4),

@@ -10,7 +10,7 @@ import aws_cdk
 import pytest
 
 from constructs_lib.assembly import Assembly
-from constructs_lib.forecast.job import Child, Source
+from constructs_lib.forecast.job import Child, Reducer, Source
 from constructs_lib.forecast.workflow import MapSettings, read_map
 from tests.cdk import make_app
 from tests.constructs_lib.forecast.assemblies import INVOKE, MAP, JsonObject, changed, child, definition, job, write
@@ -48,6 +48,7 @@ def test_should_read_the_wind_speed_workflow(monkeypatch: pytest.MonkeyPatch) ->
         "states_per_child": 2,
         "parent_states": 8,
         "source": Source.INDEX,
+        "reducer": Reducer.FUNCTION,
         "function_memory_mb": 1_769,
     }
     assert job(settings).objects == 600_000
@@ -56,7 +57,7 @@ def test_should_read_the_wind_speed_workflow(monkeypatch: pytest.MonkeyPatch) ->
 def test_should_read_a_map_of_another_job(monkeypatch: pytest.MonkeyPatch) -> None:
     found = job(read_map(example("distributed_map", monkeypatch)), objects=20_000)
     assert (found.objects, found.batch_size, found.max_concurrency) == (20_000, 100, 50)
-    assert (found.child, found.source) == (Child.EXPRESS, Source.LIST)
+    assert (found.child, found.source, found.reducer) == (Child.EXPRESS, Source.LIST, Reducer.FUNCTION)
     assert (found.function_memory_mb, found.parent_states) == (128, 3)
 
 
@@ -71,6 +72,7 @@ def test_should_say_where_each_value_stands(read: Callable[..., MapSettings]) ->
         "states_per_child": (1, "ItemProcessor.States"),
         "parent_states": (1, "States"),
         "source": (Source.LIST, "ItemReader's listObjectsV2"),
+        "reducer": (Reducer.NONE, "no function after the map"),
         "function_memory_mb": (512, "the function Reader: MemorySize"),
         "lambda_concurrency": (30, "the function Reader: ReservedConcurrentExecutions"),
     }
@@ -89,7 +91,7 @@ def test_should_prefer_what_is_given(tmp_path: Path) -> None:
         (("ItemBatcher", "MaxItemsPerBatch"), "250", "batch_size", 250),
         (("MaxConcurrency",), None, "max_concurrency", 10_000),
         (("MaxConcurrency",), 0, "max_concurrency", 10_000),
-        (("ItemReader", "Resource"), "arn:aws:states:::s3:getObject", "source", Source.INDEX),
+        (("ItemReader", "Resource"), "arn:aws:states:::s3:getObject", "source", Source.FILE),
         (("ItemReader", "ReaderConfig"), {"MaxItems": 77}, "objects", 77),
         (("ItemReader", "ReaderConfig"), {"MaxItems": 100_000_000}, "objects", 600_000),
         (("ItemProcessor", "ProcessorConfig", "ExecutionType"), "EXPRESS", "child", Child.EXPRESS),
@@ -130,6 +132,51 @@ def test_should_ask_for_what_the_assembly_does_not_say(
     assert f"--{name.replace('_', '-')}." in str(error.value)
     given = {"source": Source.LIST, "child": Child.EXPRESS}.get(name, 5)
     assert getattr(job(settings, **{name: given}), name) == given
+
+
+FILE_MAP = changed(MAP, "ItemReader", "Resource", to="arn:aws:states:::s3:getObject")
+TASK, PASSING = changed(INVOKE, "End"), changed(PASS, "End")
+NEXT = changed(FILE_MAP, "End") | {"Next": "After"}
+CAUGHT = FILE_MAP | {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "After"}]}
+
+
+@pytest.mark.parametrize(
+    ("states", "source", "reducer"),
+    [
+        ({"Map": FILE_MAP}, Source.FILE, Reducer.NONE),
+        ({"Before": TASK | {"Next": "Map"}, "Map": FILE_MAP}, Source.INDEX, Reducer.NONE),
+        ({"Before": TASK | {"Next": "Map"}, "Map": NEXT, "After": PASS}, Source.INDEX, Reducer.NONE),
+        ({"Before": PASSING | {"Next": "Map"}, "Map": NEXT, "After": INVOKE}, Source.FILE, Reducer.FUNCTION),
+        # What runs after an error is no reducer, and another map's children are none.
+        ({"Map": CAUGHT, "After": INVOKE}, Source.FILE, Reducer.NONE),
+        ({"Map": NEXT, "After": MAP | {"Label": "Other"}}, Source.FILE, Reducer.NONE),
+        # A function whose name only the execution knows is one, too.
+        (
+            {"Map": NEXT, "After": changed(INVOKE, "Arguments", "FunctionName", to="{% $f %}")},
+            Source.FILE,
+            Reducer.FUNCTION,
+        ),
+        (
+            {
+                "Before": {"Type": "Parallel", "Branches": [definition(Index=INVOKE)], "Next": "Go on"},
+                "Go on": {"Type": "Choice", "Choices": [{"Next": "Inner"}], "Default": "Never"},
+                "Inner": {"Type": "Parallel", "Branches": [definition(Map=FILE_MAP)], "Next": "Done"},
+                "Never": INVOKE,
+                "Done": {"Type": "Pass", "Next": "After"},
+                "After": INVOKE,
+            },
+            Source.INDEX,
+            Reducer.FUNCTION,
+        ),
+    ],
+    ids=["alone", "before", "no function after", "after", "error", "other map", "expression", "around"],
+)  # fmt: skip
+def test_should_find_the_functions_before_and_after_the_map(
+    tmp_path: Path, states: JsonObject, source: Source, reducer: Reducer
+) -> None:
+    folder = write(tmp_path, machines={"Machine1A2B3C4D": definition(**states)})
+    values = read_map(Assembly.read(folder), map_name="Map").values
+    assert (values["source"], values["reducer"]) == (source, reducer)
 
 
 def test_should_read_a_concurrency_path_as_an_expression(read: Callable[..., MapSettings]) -> None:
