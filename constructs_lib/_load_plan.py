@@ -50,8 +50,7 @@ class LoadPlan:
     def __post_init__(self) -> None:
         if not self.transitions_per_second and not self.map_runs:
             raise ValueError(
-                "map_runs is 0; allowed: 1 or more where transitions_per_second is 0. "
-                "Ask for one of the two, or for no load test."
+                "map_runs is 0; allowed: 1 or more where transitions_per_second is 0. Ask for one of the two."
             )
         if not 1 <= self.transitions_per_execution <= MAX_TRANSITIONS:
             raise ValueError(

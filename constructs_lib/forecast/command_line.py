@@ -203,6 +203,7 @@ def _save(forecast: Forecast, path: Path, assembly: Path | None) -> None:
     series = metrics_of(use_of(run), limits_of(run))
     alarms = None if assembly is None else AlarmSimulation.read(assembly, region=job.region)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save(
             series,
             path,

@@ -7,6 +7,7 @@ and with the states that the app's alarms would have. Exit codes: 0 done, 2 wron
 from __future__ import annotations
 
 import json
+import re
 import sys
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
@@ -136,7 +137,9 @@ def _chosen(assembly: Assembly, options: Namespace) -> _Dashboard:
     chosen = [each for each in found if wanted in {None, each.stack.id, each.logical_id, each.name}]
     if len(chosen) != 1:
         asked = "" if wanted is None else f" {wanted!r}"
-        names = ", ".join(each.name for each in found) or "there is none"
+        names = ", ".join(each.name for each in found)
+        if not found:
+            raise ValueError(f"{options.assembly} has no dashboard; allowed: an app with one, such as a QuotaDashboard")
         raise ValueError(
             f"{options.assembly} has {len(chosen)} dashboards{asked}; allowed: one. Choose it by --dashboard: {names}"
         )
@@ -171,15 +174,16 @@ def _series(options: Namespace, region: str) -> MetricSeries:
     try:
         loads = load_test(**{name: default for name, (default, _) in _LOAD.items()} | given)
     except ValueError as error:
-        setting, _, rest = str(error).partition(" ")
-        raise ValueError(f"{option_of(setting)} {rest}" if setting in _LOAD else str(error)) from None
+        settings = "|".join(_LOAD)
+        told = re.sub(rf"\b(?:{settings})\b", lambda setting: option_of(setting[0]), str(error))
+        raise ValueError(told) from None
     limits = AccountLimits.documented_in(region)
     return metrics_of(simulate_load(loads, limits), limits)
 
 
 def _whole(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 7:
-        raise ArgumentTypeError(f"{text!r}; allowed: a whole number, 0 or more")
+        raise ArgumentTypeError(f"{text!r}; allowed: a whole number from 0 to 9,999,999")
     return int(text)
 
 

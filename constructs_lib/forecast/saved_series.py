@@ -41,8 +41,9 @@ def save(
 
     With `alarms` it has the series that those ask for, and expects what they make of them: which of them are in alarm,
     from which minute to which, and all others OK. Without, it has all series and expects nothing: a record that
-    `read_series` reads, and that `python -m constructs_lib.testing` refuses.
+    `read_series` reads, and that `python -m constructs_lib.testing` refuses. Points are rounded to thousandths.
     """
+    series = {key: [None if point is None else round(point, 3) for point in points] for key, points in series.items()}
     if alarms is None:
         write_scenarios(path, [Scenario(name=name, about=about, series=series)])
         return
@@ -95,7 +96,7 @@ def _chosen(path: Path, name: str | None) -> Block:
     file = read(path)
     scenarios = file.get("scenarios") if isinstance(file, Block) else None
     if not isinstance(scenarios, Items) or not scenarios or not all(isinstance(each, Block) for each in scenarios):
-        raise LocatedError(1, "it has no scenarios; allowed: a file of scenarios, as `save` writes it")
+        raise LocatedError(1, "it has no scenarios; allowed: a file of scenarios, such as --save-scenario writes")
     names = [str(each.get("name")) for each in scenarios]
     if name is None and len(scenarios) > 1:
         raise LocatedError(scenarios.line, f"it has {len(scenarios)} scenarios; allowed: the name of one. Say which")

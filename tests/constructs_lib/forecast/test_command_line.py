@@ -187,7 +187,7 @@ def test_should_save_the_likely_run_as_a_scenario(
         (["--series"], "--series goes only with --json. "),
         (["--constants", "--objects", "5"], "--objects doesn't go with --constants, "),
         (["--save-scenario", "a", "--compare", "objects=1"], "--save-scenario saves one forecast, and --compare m"),
-        (["--save-scenario", "/nowhere/a.yaml", "--objects", "5"], "'/nowhere/a.yaml' can't be written: No such file"),
+        (["--save-scenario", "/dev/null/a.yaml", "--objects", "5"], "'/dev/null/a.yaml' can't be written: "),
         (["/nowhere"], "'/nowhere' doesn't exist. Give the folder that `cdk synth` writes (cdk.out)."),
         (["docs"], "'docs' isn't a cloud assembly: it has no manifest.json. "),
         (["--obj", "5"], "unrecognized arguments: --obj"),

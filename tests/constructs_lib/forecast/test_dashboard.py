@@ -82,8 +82,11 @@ def test_should_draw_what_was_saved(cdk_out: str, tmp_path: Path) -> None:
         (["--out", "/"], "'/' can't be written: Is a directory. Fix: give another --out."),
         (["--transitions-per-execution", "0"], "--transitions-per-execution is 0; allowed: 1 to 10,000. "),
         (["--map-runs", "700000"], "LoadProfile: rows are 17,520, each of up to 40 starts; allowed: at most 10,000"),
-        (["--hold-seconds", "99999999"], "'99999999'; allowed: a whole number"),
-        (["--map-runs", "0", "--transitions-per-second", "0"], "--map-runs is 0; allowed: 1 or more where"),
+        (["--hold-seconds", "99999999"], "'99999999'; allowed: a whole number from 0 to 9,999,999"),
+        (
+            ["--map-runs", "0", "--transitions-per-second", "0"],
+            "--map-runs is 0; allowed: 1 or more where --transitions-per-second is 0. Ask for one of the two.",
+        ),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -135,6 +138,11 @@ def test_should_ask_which_of_several(tmp_path: Path, given: list[str], capsys: p
     folder = bodies(tmp_path, One=empty("first"), Two=empty("second"))
     assert main([folder, "--out", str(tmp_path / "page.html"), *given]) == 2
     assert "; allowed: one. Choose it by --dashboard: Shop.One, Shop.Two\n" in capsys.readouterr().err
+
+
+def test_should_say_that_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([bodies(tmp_path), "--out", str(tmp_path / "page.html")]) == 2
+    assert capsys.readouterr().err.endswith(" has no dashboard; allowed: an app with one, such as a QuotaDashboard\n")
 
 
 @pytest.mark.parametrize("body", [None, {"widgets": []}, "{"])

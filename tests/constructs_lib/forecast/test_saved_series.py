@@ -40,6 +40,12 @@ def test_should_read_back_what_was_saved(series: dict[str, list[float | None]], 
     assert None in series[BACKLOG]
 
 
+def test_should_write_no_more_digits_than_anybody_reads(tmp_path: Path) -> None:
+    path = tmp_path / "load.yaml"
+    save({THROTTLED: [190.2766666666665, 1 / 3], BACKLOG: [None, 0.0004]}, path, name="a load")
+    assert read_series(path) == {THROTTLED: [190.277, 0.333], BACKLOG: [None, 0]}
+
+
 def test_should_expect_nothing_unless_asked_to(series: dict[str, list[float | None]], tmp_path: Path) -> None:
     path = tmp_path / "load.yaml"
     save(series, path, name="a load")
@@ -125,7 +131,7 @@ def test_should_allow_a_backlog_its_gaps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "1: it has no scenarios; allowed: a file of scenarios, as `save` writes it"),
+        ("", "1: it has no scenarios; allowed: a file of scenarios, such as --save-scenario writes"),
         ("scenarios: []", "1: it has no scenarios; allowed: "),
         ("scenarios: [one]", "1: it has no scenarios; allowed: "),
         ("a: [", "1: it isn't YAML: "),
