@@ -85,6 +85,13 @@ class Reducer(StrEnum):
     NONE = "none"
 
 
+class Bucket(StrEnum):
+    """Whose bucket the objects are in: one's own, or a public one such as NOAA's, whose requests its owner pays for."""
+
+    OWN = "own"
+    PUBLIC = "public"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A run of the wind-speed workflow, or of a map like it: objects in batches, a Lambda function a batch.
@@ -109,6 +116,7 @@ class Job:
     child: Child = Child.EXPRESS
     source: Source = Source.INDEX
     reducer: Reducer = Reducer.FUNCTION
+    bucket: Bucket = Bucket.PUBLIC
     region: str = "us-east-1"
     prefixes: int = 97
     states_per_child: int = 1
@@ -134,6 +142,7 @@ class Job:
         self._kind("child", Child)
         self._kind("source", Source)
         self._kind("reducer", Reducer)
+        self._kind("bucket", Bucket)
         if self.region not in REGIONS:
             near = get_close_matches(str(self.region), REGIONS, n=1) or ["us-east-1"]
             raise _error("region", self.region, "a Region that has Step Functions", f"Did you mean {near[0]}?")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_CONCURRENCY, MAX_ITEMS, Child, Job, Reducer, Source
+from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_CONCURRENCY, MAX_ITEMS, Bucket, Child, Job, Reducer, Source
 from constructs_lib.forecast.workflow import DEFAULT_OBJECTS
 
 if TYPE_CHECKING:
@@ -82,6 +82,9 @@ OPTIONS: Mapping[str, Option] = {
         _one_of(Source),
     ),
     "reducer": Option("function|none", "what adds up the results after the map", _one_of(Reducer)),
+    "bucket": Option(
+        "own|public", "whose the objects' bucket is: a public one's requests are its owner's to pay", _one_of(Bucket)
+    ),
     "states_per_child": Option("N", "states that a child enters", _COUNT),
     "parent_states": Option("N", "states that the execution itself enters, the map included", _COUNT),
     "function_memory_mb": Option("MB", "of the function that reads a batch", _COUNT),

@@ -16,7 +16,7 @@ from constructs_lib.forecast.children import Children, run_children
 from constructs_lib.forecast.constants import CONSTANTS
 from constructs_lib.forecast.cost import cost_of
 from constructs_lib.forecast.critical_path import bindings, walk_back
-from constructs_lib.forecast.job import Child, Reducer, Source
+from constructs_lib.forecast.job import Bucket, Child, Reducer, Source
 from constructs_lib.forecast.result import SERIES, Case, Forecast, Limit, Outcome, Phase, Run, Usage
 from constructs_lib.forecast.series import Series
 
@@ -188,18 +188,18 @@ def _usage(job: Job, constants: Constants, case: Case, children: Children, trans
         for start, end, made in zip(children.started, children.left, children.made, strict=True)
     )
     others, requests = 0.0, job.children + sum(children.retries)
-    # A public bucket's requests are billed to its owner.
-    puts_and_lists = constants.other_puts.at(case)
+    lists = 0
     if job.reducer is Reducer.FUNCTION:
         others += work.reduce_seconds(job, constants, case)
         requests += 1
     if job.source is Source.INDEX:
         others += work.index_seconds(job, constants, case)
         requests += 1
-    if job.source is Source.LIST:
-        puts_and_lists += ceil(job.objects / constants.list_page_keys.at(case))
-    else:
-        gets = 0
+        lists = work.index_pages(job, constants, case)
+    elif job.source is Source.LIST:
+        lists = ceil(job.objects / constants.list_page_keys.at(case))
+    if job.bucket is Bucket.PUBLIC:
+        gets = lists = 0
     gb_seconds = analyze * job.function_memory_mb + others * constants.vcpu_memory_mb.at(case)
     return Usage(
         transitions=transitions,
@@ -208,7 +208,7 @@ def _usage(job: Job, constants: Constants, case: Case, children: Children, trans
         lambda_gb_seconds=gb_seconds / 1_024,
         lambda_requests=requests,
         gets=gets,
-        puts_and_lists=int(puts_and_lists),
+        puts_and_lists=int(constants.other_puts.at(case)) + lists,
     )
 
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from constructs_lib.forecast.job import MAX_CONCURRENCY, Child, Reducer, Source
+from constructs_lib.forecast.job import MAX_CONCURRENCY, Bucket, Child, Reducer, Source
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 DEFAULT_OBJECTS = 600_000
 """About as many as NOAA's Global Surface Summary of the Day has."""
+
+NOAA = "noaa-gsod-pds"
+"""The bucket of NOAA's Global Surface Summary of the Day, which anybody may read."""
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 _DEFAULT_MEMORY_MB = 128
@@ -132,7 +135,7 @@ class _Reading:
     """Reads one map, field by field."""
 
     def __init__(self, assembly: Assembly, chosen: _Map, function: str) -> None:
-        self._assembly, self._map, self._function = assembly, chosen, function
+        self._map, self._lambda_function = chosen, _function(assembly, function)
         self._values: dict[str, Any] = {}
         self._places: dict[str, str] = {}
         self._missing: dict[str, str] = {}
@@ -145,6 +148,7 @@ class _Reading:
         self._children()
         self._reader()
         self._reducer()
+        self._bucket()
         self._lambda()
         return MapSettings(
             map_name=self._map.name,
@@ -215,12 +219,21 @@ class _Reading:
         else:
             self._found("reducer", Reducer.FUNCTION, f"{after!r}, after the map")
 
+    def _bucket(self) -> None:
+        reader = _mapping(self._map.state.get("ItemReader"))
+        arguments = {**_mapping(reader.get("Parameters")), **_mapping(reader.get("Arguments"))}
+        _, function = self._lambda_function or ("", {})
+        variables = _mapping(_mapping(function.get("Environment")).get("Variables"))
+        if NOAA in (arguments.get("Bucket"), *variables.values()):
+            self._found("bucket", Bucket.PUBLIC, f"{NOAA}, NOAA's own")
+        else:
+            self._found("bucket", Bucket.OWN, f"not {NOAA}")
+
     def _lambda(self) -> None:
-        found = _function(self._assembly, self._function)
-        if found is None:
+        if self._lambda_function is None:
             self._missing["function_memory_mb"] = "invokes a function that isn't in this assembly"
             return
-        logical_id, properties = found
+        logical_id, properties = self._lambda_function
         name = f"the function {_plain(logical_id)}"
         memory = properties.get("MemorySize")
         if memory is None:
@@ -347,7 +360,7 @@ def _most_states(definition: Mapping[str, Any]) -> int | None:
 
 
 def _function(assembly: Assembly, wanted: str) -> tuple[str, Mapping[str, Any]] | None:
-    """The logical id and the resolved properties of a function of the assembly, by its ARN, qualified or not."""
+    """The logical id and the properties of a function of the assembly, by its ARN, qualified or not."""
 
     def search(stack: Stack) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for logical_id, resource in stack.resources("AWS::Lambda::Function").items():
@@ -355,7 +368,10 @@ def _function(assembly: Assembly, wanted: str) -> tuple[str, Mapping[str, Any]] 
             if f"{wanted}:".startswith(f"{arn}:") or wanted == arn.rpartition(":")[2]:
                 properties = resource.get("Properties", {})
                 fields = ("MemorySize", "ReservedConcurrentExecutions")
-                yield logical_id, {name: stack.resolve(properties[name]) for name in fields if name in properties}
+                yield (
+                    logical_id,
+                    properties | {name: stack.resolve(properties[name]) for name in fields if name in properties},
+                )
         for nested in stack.nested.values():
             yield from search(nested)
 

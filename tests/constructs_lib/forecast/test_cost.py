@@ -10,7 +10,7 @@ import pytest
 
 from constructs_lib.forecast.constants import CONSTANTS
 from constructs_lib.forecast.cost import cost_of
-from constructs_lib.forecast.job import Child, Job, Source
+from constructs_lib.forecast.job import Bucket, Child, Job, Source
 from constructs_lib.forecast.result import Case, Usage
 from constructs_lib.forecast.simulation import simulate
 
@@ -51,7 +51,7 @@ OWN_BUCKET = Usage(
         (Job(objects=600_000), EXPRESS, 0.0002 + 0.0012 + 0.001375, 0.0254737 + 0.0002404, 0.0001),
         (Job(objects=600_000, batch_size=50, child=Child.STANDARD), STANDARD, 0.3002, 0.0320002 + 0.0024004, 0.0001),
         (
-            Job(objects=600_000, source=Source.LIST),
+            Job(objects=600_000, source=Source.LIST, bucket=Bucket.OWN),
             OWN_BUCKET,
             0.0002 + 0.0012 + 0.001375,
             0.0254737 + 0.0002402,
@@ -93,11 +93,14 @@ def test_should_bill_what_the_run_used() -> None:
 
 
 def test_should_bill_the_gets_of_a_bucket_of_ones_own_only() -> None:
-    index = simulate(Job(objects=5_000))
-    listed = simulate(Job(objects=5_000, source=Source.LIST))
-    assert index.usage.gets == 0
-    assert listed.usage.gets == listed.gets
-    assert listed.usage.puts_and_lists == index.usage.puts_and_lists + 5
+    for source, lists in ((Source.INDEX, 100), (Source.FILE, 0), (Source.LIST, 5)):
+        job = Job(objects=5_000, prefixes=100, source=source)
+        public, own = simulate(job), simulate(replace(job, bucket=Bucket.OWN))
+        assert public.usage.gets == 0
+        assert own.usage.gets == own.gets
+        # A page a prefix in the index; the map's own reader fills its pages.
+        assert own.usage.puts_and_lists == public.usage.puts_and_lists + lists
+        assert replace(own.usage, gets=0, puts_and_lists=0) == replace(public.usage, gets=0, puts_and_lists=0)
 
 
 def test_should_bill_every_transition_retried() -> None:

@@ -29,6 +29,7 @@ from constructs_lib.quotas.catalogue import LARGE_REGIONS
         ({"other_map_runs": 1_000}, "other_map_runs is 1000; allowed: a whole number from 0 to 999."),
         ({"child": "express"}, "child is 'express'; allowed: Child.EXPRESS, Child.STANDARD."),
         ({"source": "index"}, "source is 'index'; allowed: Source.INDEX, Source.FILE, Source.LIST."),
+        ({"bucket": "own"}, "bucket is 'own'; allowed: Bucket.OWN, Bucket.PUBLIC."),
         ({"reducer": None}, "reducer is None; allowed: Reducer.FUNCTION, Reducer.NONE."),
         (
             {"region": "eu-central-9"},

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructs_lib.forecast.constants import CONSTANTS, LOCAL_CLOUD, LOCAL_CONCURRENCY, Constants
-from constructs_lib.forecast.job import Child, Job, Reducer, Source
+from constructs_lib.forecast.job import Bucket, Child, Job, Reducer, Source
 from constructs_lib.forecast.result import SERIES, Case, Limit, Run
 from constructs_lib.forecast.simulation import DRAWS, forecast, simulate
 from constructs_lib.forecast.work import batch_seconds, index_seconds
@@ -203,6 +203,7 @@ JOBS = st.builds(
     child=st.sampled_from(Child),
     source=st.sampled_from(Source),
     reducer=st.sampled_from(Reducer),
+    bucket=st.sampled_from(Bucket),
     region=st.sampled_from(["us-east-1", "eu-central-1"]),
     prefixes=st.integers(1, 120),
     states_per_child=st.integers(1, 4),

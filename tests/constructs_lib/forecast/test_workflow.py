@@ -10,7 +10,7 @@ import aws_cdk
 import pytest
 
 from constructs_lib.assembly import Assembly
-from constructs_lib.forecast.job import Child, Reducer, Source
+from constructs_lib.forecast.job import Bucket, Child, Reducer, Source
 from constructs_lib.forecast.workflow import MapSettings, read_map
 from tests.cdk import make_app
 from tests.constructs_lib.forecast.assemblies import INVOKE, MAP, JsonObject, changed, child, definition, job, write
@@ -49,6 +49,7 @@ def test_should_read_the_wind_speed_workflow(monkeypatch: pytest.MonkeyPatch) ->
         "parent_states": 8,
         "source": Source.INDEX,
         "reducer": Reducer.FUNCTION,
+        "bucket": Bucket.PUBLIC,
         "function_memory_mb": 1_769,
     }
     assert job(settings).objects == 600_000
@@ -58,7 +59,7 @@ def test_should_read_a_map_of_another_job(monkeypatch: pytest.MonkeyPatch) -> No
     found = job(read_map(example("distributed_map", monkeypatch)), objects=20_000)
     assert (found.objects, found.batch_size, found.max_concurrency) == (20_000, 100, 50)
     assert (found.child, found.source, found.reducer) == (Child.EXPRESS, Source.LIST, Reducer.FUNCTION)
-    assert (found.function_memory_mb, found.parent_states) == (128, 3)
+    assert (found.function_memory_mb, found.parent_states, found.bucket) == (128, 3, Bucket.OWN)
 
 
 def test_should_say_where_each_value_stands(read: Callable[..., MapSettings]) -> None:
@@ -73,6 +74,7 @@ def test_should_say_where_each_value_stands(read: Callable[..., MapSettings]) ->
         "parent_states": (1, "States"),
         "source": (Source.LIST, "ItemReader's listObjectsV2"),
         "reducer": (Reducer.NONE, "no function after the map"),
+        "bucket": (Bucket.OWN, "not noaa-gsod-pds"),
         "function_memory_mb": (512, "the function Reader: MemorySize"),
         "lambda_concurrency": (30, "the function Reader: ReservedConcurrentExecutions"),
     }
@@ -91,6 +93,9 @@ def test_should_prefer_what_is_given(tmp_path: Path) -> None:
         (("ItemBatcher", "MaxItemsPerBatch"), "250", "batch_size", 250),
         (("MaxConcurrency",), None, "max_concurrency", 10_000),
         (("MaxConcurrency",), 0, "max_concurrency", 10_000),
+        (("ItemReader", "Arguments", "Bucket"), "noaa-gsod-pds", "bucket", Bucket.PUBLIC),
+        (("ItemReader", "Arguments", "Bucket"), "noaa-gsod-pds-of-ours", "bucket", Bucket.OWN),
+        (("ItemReader", "Arguments"), None, "bucket", Bucket.OWN),
         (("ItemReader", "Resource"), "arn:aws:states:::s3:getObject", "source", Source.FILE),
         (("ItemReader", "ReaderConfig"), {"MaxItems": 77}, "objects", 77),
         (("ItemReader", "ReaderConfig"), {"MaxItems": 100_000_000}, "objects", 600_000),
@@ -218,6 +223,14 @@ def test_should_count_the_states_of_a_child(
 )
 def test_should_find_the_function(read: Callable[..., MapSettings], invoke: JsonObject) -> None:
     assert read(child(MAP, A=invoke), function={"MemorySize": 300}).values["function_memory_mb"] == 300
+
+
+def test_should_know_noaas_bucket_by_the_functions_environment(read: Callable[..., MapSettings]) -> None:
+    found = [
+        read(function={"Environment": {"Variables": {"A": {"Ref": "AWS::Region"}, "B": bucket}}}).values["bucket"]
+        for bucket in ("noaa-gsod-pds", {"Ref": "Bucket"})
+    ]
+    assert found == [Bucket.PUBLIC, Bucket.OWN]
 
 
 def test_should_find_a_function_on_any_way(read: Callable[..., MapSettings]) -> None:
