@@ -30,7 +30,7 @@ class MapRun(Protocol):
         """Change MaxConcurrency and what is tolerated, named as UpdateMapRun names them."""
 
     def abort(self) -> None:
-        """Stop the children and close the run's record, at once."""
+        """Stop the children, and close the run's record once none runs any more."""
 
 
 @dataclass
