@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from constructs_lib.local import require_extra
 from constructs_lib.local.commands import graph, history, logs, redrive, start, up_down
 from constructs_lib.local.commands.options import PROGRAM, Parser, complain
+from constructs_lib.local.commands.targets import no_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         require_extra()
     except ImportError as error:
         return complain(str(error), code=2)
-    from botocore.exceptions import BotoCoreError, ClientError, SSLError
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+    from botocore.exceptions import ConnectionError as NoConnectionError
 
     from constructs_lib.local.errors import LocalCloudError, UsageError
 
@@ -43,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(str(error), *error.details, code=1)
     except SSLError as error:
         return complain(f"{error}. Fix: give the certificate to trust there with --certificate.", code=1)
+    except (NoConnectionError, HTTPClientError) as error:
+        return complain(no_answer(options, error), code=1)
     except (BotoCoreError, ClientError) as error:
         return complain(str(error), code=1)
     except BrokenPipeError:  # `… | head` has read enough

@@ -1,4 +1,4 @@
-"""The removal of a session's folder: by the client that made it, or by the server when that client is gone."""
+"""A session's folder: how to tell it from any other, and its removal, by client or server."""
 
 from __future__ import annotations
 
@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+SERVER_PID_FILE = "server.pid"
+"""The name, in a session's folder, of the file with its server's process id: what tells it from any other folder."""
 DEPLOY_PID_FILE = "deploy.pid"
 """The name, in a session's folder, of the file with the process id of the CDK CLI that runs."""
+
+
+def is_session_folder(folder: Path, server: int) -> bool:
+    """Whether the folder was made for the session whose server has, or had, the process id `server`."""
+    try:
+        return folder.joinpath(SERVER_PID_FILE).read_text() == str(server)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def remove_folder(folder: Path) -> None:

@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING
 from constructs_lib.local.deploy import DeployedStack
 from constructs_lib.local.endpoint import Endpoint
 from constructs_lib.local.errors import LocalCloudError, UsageError
-from constructs_lib.local.folders import remove_folder
+from constructs_lib.local.folders import is_session_folder, remove_folder
+from constructs_lib.local.leftovers import end_leftovers
 from constructs_lib.local.session import end_process_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+UP = "python -m constructs_lib.local up --app cdk.out"
+DOWN = "python -m constructs_lib.local down"
 _PATIENCE = 1.0  # seconds: another command may be looking at the lock, or a server ending, just now
 
 
@@ -77,11 +80,12 @@ def claim() -> Iterator[Claim]:
     if descriptor is None:
         session = _read(path)
         where = "is starting" if session is None else f"is running at {session.url} (process {session.pid})"
-        raise UsageError(f"A local cloud {where}. Fix: stop it first with `python -m constructs_lib.local down`.")
+        raise UsageError(f"A local cloud {where}. Fix: stop it first with `{DOWN}`.")
     try:
         left = _read(path)
         if left is not None:
-            remove_folder(Path(left.folder))
+            _clear_away(left)
+            os.ftruncate(descriptor, 0)
         yield Claim(descriptor)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -91,10 +95,13 @@ def claim() -> Iterator[Claim]:
 
 
 def running_session() -> Session:
-    """Return the session that `up` left running; raises `UsageError` when there is none."""
-    session = None if _is_free() else _read(state_file())
+    """Return the session that `up` left running; raises `UsageError` when there is none, or it was killed."""
+    is_dead = _is_free()
+    session = _read(state_file())
     if session is None:
-        raise UsageError("No local cloud is running. Fix: python -m constructs_lib.local up --app cdk.out")
+        raise UsageError(f"No local cloud is running. Fix: {UP}")
+    if is_dead:
+        raise UsageError(f"The embedded AWS ended (process {session.pid}). Fix: {DOWN}, then {UP}")
     return session
 
 
@@ -104,14 +111,65 @@ def stop_session() -> Session:
     try:
         end_process_group(session.pid, _is_free)
     finally:
-        remove_folder(Path(session.folder))
+        is_own = not _has_foreign_folder(session)
+        if is_own:
+            remove_folder(Path(session.folder))
         # Removed under its lock: a new `up` may hold it by now, and then it is the new one's.
         with contextlib.suppress(FileNotFoundError):
             descriptor = _lock(state_file(), fcntl.LOCK_EX)
             if descriptor is not None:
                 state_file().unlink()
                 os.close(descriptor)
+    if not is_own:
+        raise _foreign_folder(session)
     return session
+
+
+def clear_dead_session() -> Session | None:
+    """End and remove what a session left whose server was killed, and return what it was; None: there is none.
+
+    Raises `LocalCloudError`, after all else is done, for a folder that isn't the session's own: that one stays.
+    """
+    path = state_file()
+    with _one_line(path):
+        try:
+            descriptor = _lock(path, fcntl.LOCK_EX)
+        except FileNotFoundError:
+            return None
+    if descriptor is None:  # it lives
+        return None
+    try:
+        session = _read(path)
+        if session is None:
+            return None
+        is_own = _clear_away(session)
+        path.unlink()
+    finally:
+        os.close(descriptor)
+    if not is_own:
+        raise _foreign_folder(session)
+    return session
+
+
+def _clear_away(dead: Session) -> bool:
+    """End and remove what a killed session left; return False when its folder isn't its own, and nothing was done."""
+    if _has_foreign_folder(dead):
+        return False
+    end_leftovers(dead.pid, Path(dead.folder))
+    remove_folder(Path(dead.folder))
+    return True
+
+
+def _has_foreign_folder(session: Session) -> bool:
+    folder = Path(session.folder)
+    return folder.exists() and not is_session_folder(folder, session.pid)
+
+
+def _foreign_folder(session: Session) -> LocalCloudError:
+    return LocalCloudError(
+        f"The folder {session.folder!r} stays: it isn't the local cloud's that was process {session.pid}, although "
+        "the record said so. Fix: look at it, and remove it yourself if nobody needs it."
+    )
 
 
 def _is_free() -> bool:

@@ -22,7 +22,7 @@ from constructs_lib.local.bedrock_replies import Replies
 from constructs_lib.local.deploy import DeployedStack, Deployer
 from constructs_lib.local.endpoint import DEFAULT_ACCOUNT, DEFAULT_REGION, Endpoint, clean_environment
 from constructs_lib.local.errors import LocalCloudError, UsageError
-from constructs_lib.local.folders import remove_folder
+from constructs_lib.local.folders import SERVER_PID_FILE, remove_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -82,6 +82,7 @@ class LocalCloud:
                 remove_folder(folder)
                 raise
         try:
+            folder.joinpath(SERVER_PID_FILE).write_text(str(cloud.pid))
             if on_process is not None:
                 on_process(cloud)
             cloud._wait_until_ready()

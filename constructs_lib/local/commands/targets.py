@@ -121,6 +121,20 @@ class Target:
             return None
 
 
+def no_answer(options: argparse.Namespace, error: Exception) -> str:
+    """Why a call wasn't answered, and the fix: most often the session was killed meanwhile."""
+    from constructs_lib.local import record
+    from constructs_lib.local.errors import UsageError
+
+    if options.endpoint is not None:
+        return f"{options.endpoint} doesn't answer any more: {error}. Fix: look what became of that emulator."
+    try:
+        session = record.running_session()
+    except UsageError as ended:
+        return str(ended)
+    return f"The embedded AWS (process {session.pid}) doesn't answer: {error}. Fix: {record.DOWN}, then {record.UP}"
+
+
 def is_execution(given: str) -> bool:
     """Whether it is an execution's ARN."""
     return _EXECUTION.fullmatch(given) is not None

@@ -112,6 +112,10 @@ def _up(options: argparse.Namespace) -> int:
 def _down(_: argparse.Namespace) -> int:
     from constructs_lib.local import record
 
+    dead = record.clear_dead_session()
+    if dead is not None:
+        print(f"The local cloud at {dead.url} was already dead (process {dead.pid}); its folder is gone.")
+        return 0
     session = record.stop_session()
     print(f"Stopped the local cloud at {session.url}; its processes and its folder are gone.")
     return 0

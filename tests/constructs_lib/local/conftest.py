@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DOUBLE = "def handler(event, context):\n    return {'doubled': [2 * n for n in event['Items']]}\n"
+# Over 99 a number takes a minute, and a file tells that it is being doubled.
+DOUBLE = """
+import pathlib, tempfile, time
+
+def handler(event, context):
+    if max(event["Items"]) > 99:
+        pathlib.Path(tempfile.gettempdir(), "at-work").touch()
+        time.sleep(60)
+    return {"doubled": [2 * n for n in event["Items"]]}
+"""
 
 
 @pytest.fixture(scope="session")

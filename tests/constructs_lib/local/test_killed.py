@@ -1,4 +1,4 @@
-"""SIGKILL at any moment: the next `up` works, and `down` leaves no process, file or port behind."""
+"""SIGKILL at any moment: it is said, the next `up` works, and `down` leaves no process, file or port behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from constructs_lib.local import Endpoint
 from tests.constructs_lib.local.conftest import write_cli
 
 if TYPE_CHECKING:
@@ -118,20 +117,70 @@ def test_up_works_after_an_up_that_was_killed(
     assert_up_and_down_work(state, tmp_path, "--app", str(bare_assembly), "--cdk", str(cdk_cli))
 
 
-def test_up_works_after_its_server_was_killed_in_the_middle_of_an_execution(
-    state: Path, tmp_path: Path, assembly: Path, bare_assembly: Path, cdk_cli: Path
+def test_down_takes_away_a_cloud_that_was_killed_in_the_middle_of_an_execution(
+    state: Path, tmp_path: Path, assembly: Path, cdk_cli: Path
 ) -> None:
-    started = [*PROGRAM, "up", "--app", str(assembly), "--cdk", str(cdk_cli)]
-    subprocess.run(started, capture_output=True, check=True)
+    up = [*PROGRAM, "up", "--app", str(assembly), "--cdk", str(cdk_cli)]
+    subprocess.run(up, capture_output=True, check=True)
     running = record(state)
     assert running is not None
-    stacks: object = running["stacks"]
-    assert isinstance(stacks, list)
-    [numbers] = stacks[0]["state_machines"].values()
-    states = Endpoint(str(running["url"]), Path(str(running["certificate"]))).client("stepfunctions")
-    states.start_execution(stateMachineArn=numbers, input='{"numbers": 500}')
-    wait_for(lambda: len(processes_below(tmp_path)) > 1)
+    folder, server = Path(str(running["folder"])), int(str(running["pid"]))
+    start = [*PROGRAM, "start", "Numbers", "--input", '{"numbers": 100}']
+    started = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: any((folder / "tmp").rglob("at-work")))
+
+    os.kill(server, signal.SIGKILL)
+
+    _, told = started.communicate(timeout=60)
+    ended = f"error: The embedded AWS ended (process {server}). Fix: python -m constructs_lib.local down, then "
+    assert started.returncode == 1
+    assert told.splitlines()[-1].startswith(ended)
+    assert "Traceback" not in told
+    for command in ("start", "redrive", "history", "graph", "logs"):
+        later = subprocess.run([*PROGRAM, command], capture_output=True, text=True, check=False)
+        assert (later.returncode, later.stdout, later.stderr.count("\n")) == (2, "", 1)
+        assert later.stderr.startswith(ended)
+    assert folder.exists()
+    assert processes_below(tmp_path)  # a worker goes on with its sixty seconds
+
+    down = subprocess.run([*PROGRAM, "down"], capture_output=True, text=True, check=False)
+
+    gone = f"The local cloud at {running['url']} was already dead (process {server}); its folder is gone.\n"
+    assert (down.returncode, down.stdout, down.stderr) == (0, gone, "")
+    assert record(state) is None
+    assert not list((tmp_path / "tmp").iterdir())
+    wait_for(lambda: not processes_below(tmp_path))
+
+
+def test_up_works_after_its_server_was_killed(state: Path, tmp_path: Path, bare_assembly: Path, cdk_cli: Path) -> None:
+    app = ("--app", str(bare_assembly), "--cdk", str(cdk_cli))
+    subprocess.run([*PROGRAM, "up", *app], capture_output=True, check=True)
+    running = record(state)
+    assert running is not None
 
     os.kill(int(str(running["pid"])), signal.SIGKILL)
 
-    assert_up_and_down_work(state, tmp_path, "--app", str(bare_assembly), "--cdk", str(cdk_cli))
+    assert_up_and_down_work(state, tmp_path, *app)
+
+
+def test_down_takes_away_what_is_left_of_an_up_that_was_killed_with_its_server(
+    state: Path, tmp_path: Path, bare_assembly: Path
+) -> None:
+    cli = write_cli(tmp_path, f"open({str(tmp_path / 'deploying')!r}, 'w').close()\ntime.sleep(60)")
+    up = [*PROGRAM, "up", "--app", str(bare_assembly), "--cdk", str(cli)]
+    started = subprocess.Popen(up, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for((tmp_path / "deploying").exists)
+    running = record(state)
+    assert running is not None
+
+    os.kill(int(str(running["pid"])), signal.SIGKILL)
+    started.kill()
+    started.wait()
+
+    assert processes_below(tmp_path)
+    down = subprocess.run([*PROGRAM, "down"], capture_output=True, text=True, check=False)
+    assert (down.returncode, down.stderr) == (0, "")
+    assert "was already dead" in down.stdout
+    assert record(state) is None
+    assert not list((tmp_path / "tmp").iterdir())
+    wait_for(lambda: not processes_below(tmp_path))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -45,6 +47,7 @@ def session(folder: Path) -> Iterator[record.Session]:
         )
         stack = DeployedStack("App", "111111111111", "us-east-1", {"Arn": "arn:x"}, {"Machine": "arn:x"})
         session = record.Session("https://127.0.0.1:4566", "/session/server.crt", str(folder), server.pid, (stack,))
+        folder.joinpath("server.pid").write_text(str(server.pid))
         claim.write(session)
     yield session
     server.kill()
@@ -74,14 +77,71 @@ def test_stops_it_and_leaves_nothing(session: record.Session, folder: Path) -> N
         record.stop_session()
 
 
-def test_a_dead_one_is_not_running_and_is_cleared_away(session: record.Session, folder: Path) -> None:
-    os.kill(session.pid, 9)
+@pytest.fixture
+def dead(session: record.Session) -> record.Session:
+    """The session, whose server was killed."""
+    os.kill(session.pid, signal.SIGKILL)
     os.waitpid(session.pid, 0)
-    with pytest.raises(UsageError, match="No local cloud is running"):
-        record.running_session()
+    return session
+
+
+def test_a_dead_one_is_not_running_and_is_cleared_away(dead: record.Session, folder: Path) -> None:
+    for ask in (record.running_session, record.stop_session):
+        with pytest.raises(
+            UsageError, match=rf"The embedded AWS ended \(process {dead.pid}\)\. Fix: .* down, then .* up"
+        ):
+            ask()
     assert folder.exists()
     with record.claim():
         assert not folder.exists()
+        # It isn't taken for the one that is starting.
+        with pytest.raises(UsageError, match="No local cloud is running"):
+            record.running_session()
+
+
+def test_clears_a_dead_one_away_without_a_new_one(dead: record.Session, folder: Path) -> None:
+    assert record.clear_dead_session() == dead
+    assert not folder.exists()
+    assert not record.state_file().exists()
+    assert record.clear_dead_session() is None
+
+
+def test_takes_no_running_one_for_dead(session: record.Session, folder: Path) -> None:
+    assert record.clear_dead_session() is None
+    assert folder.exists()
+    assert record.running_session() == session
+
+
+def test_clears_a_dead_one_away_whose_folder_is_gone_already(dead: record.Session, folder: Path) -> None:
+    shutil.rmtree(folder)
+    assert record.clear_dead_session() == dead
+    assert not record.state_file().exists()
+
+
+@pytest.mark.parametrize("mark", [None, b"1", b"\xff"])
+def test_leaves_a_folder_that_is_not_the_dead_ones_own(dead: record.Session, folder: Path, mark: bytes | None) -> None:
+    folder.joinpath("server.pid").unlink()
+    if mark is not None:
+        folder.joinpath("server.pid").write_bytes(mark)
+    with pytest.raises(LocalCloudError, match=f"The folder {str(folder)!r} stays: it isn't .* process {dead.pid}, "):
+        record.clear_dead_session()
+    assert folder.joinpath("tmp").exists()
+    assert not record.state_file().exists()
+
+
+def test_a_new_one_leaves_a_folder_that_is_not_the_dead_ones_own(dead: record.Session, folder: Path) -> None:
+    folder.joinpath("server.pid").write_text(str(dead.pid + 1))
+    with record.claim():
+        assert folder.exists()
+
+
+def test_stops_one_whose_folder_is_another_and_leaves_that(session: record.Session, folder: Path) -> None:
+    folder.joinpath("server.pid").unlink()
+    with pytest.raises(LocalCloudError, match="stays"):
+        record.stop_session()
+    os.waitpid(session.pid, 0)
+    assert folder.exists()
+    assert not record.state_file().exists()
 
 
 def test_says_that_one_is_starting_before_its_server_exists() -> None:
