@@ -94,7 +94,7 @@ class Task:
     ) -> None:
         """Like `wait`, until what is waited for is there."""
         deadline = None if seconds is None else time.monotonic() + seconds
-        with env.program_state_event.told_to(self._wake), self._changed:
+        with env.program_state_event.told_to(self._end), self._changed:
             while not is_there() and env.is_running():
                 now = time.monotonic()
                 if heartbeat_seconds is not None and now >= self._beat + heartbeat_seconds:
@@ -110,8 +110,10 @@ class Task:
         with self._changed:
             self._beat = time.monotonic()
 
-    def _wake(self) -> None:
+    def _end(self) -> None:
+        """The environment has ended: who answers between this and `close` isn't to think that it is of use."""
         with self._changed:
+            self._over = True
             self._changed.notify_all()
 
 

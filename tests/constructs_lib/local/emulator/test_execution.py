@@ -9,7 +9,8 @@ import pytest
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 
 from constructs_lib.local.emulator.execution import Running, begin_history
-from constructs_lib.local.emulator.language import iterations, limits, positions
+from constructs_lib.local.emulator.language import interruptions, iterations, limits, positions
+from constructs_lib.local.emulator.tasks.task_tokens import Task
 
 ARN = "arn:aws:states:us-east-1:111111111111:execution:jobs:one"
 
@@ -104,3 +105,19 @@ def test_should_fail_a_parallel_state_whose_branch_cannot_run() -> None:
     branch.eval(env)
 
     assert errors == [{"error": "States.Runtime", "cause": "ZeroDivisionError('division by zero')"}]
+
+
+def test_should_take_no_answer_for_a_task_that_has_just_ended() -> None:
+    task, ending = Task("a token"), interruptions.Ending()
+    answers: list[bool] = []
+
+    def is_there() -> bool:
+        # What ends it, before the task's thread is awake.
+        ending.set()
+        answers.append(task.answer(None))  # type: ignore[arg-type]
+        return True
+
+    task.wait_until(SimpleNamespace(program_state_event=ending, is_running=lambda: True), is_there)
+    task.close()
+
+    assert answers == [False]
