@@ -2,12 +2,14 @@
 
 Each value comes with the field of the template or of the Amazon States Language that it stands in. What the assembly
 can't say, such as a `MaxConcurrency` that is an expression, is `missing`, with the reason. A map whose children run no
-Lambda function is refused: the forecast knows batches of S3 objects that a function reads. Errors are `ValueError`s of
-one line. Fields: https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
+Lambda function is refused, and so is one over records: the forecast knows batches of S3 objects that a function reads.
+Errors are `ValueError`s of one line. Fields:
+https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,7 +68,7 @@ def read_map(assembly: Assembly, *, machine: str | None = None, map_name: str | 
     children run a Lambda function.
 
     Raises:
-        ValueError: for an assembly without such a map, and for several.
+        ValueError: for an assembly without such a map, for several, and for one whose items are no objects.
 
     """
     found = [one for stack in assembly.stacks for one in _maps_of(stack)]
@@ -110,6 +112,28 @@ class _Map:
     def function(self) -> str | None:
         """The first Lambda function that a child invokes, by ARN or name; "" where an expression names it."""
         return next(_functions(_processor(self.state)), None)
+
+    @property
+    def reader(self) -> Mapping[str, Any]:
+        """The state's ItemReader; nothing where its items are the input's."""
+        return _mapping(self.state.get("ItemReader"))
+
+    @property
+    def records(self) -> str | None:
+        """What the items are where they are no objects; None where they are."""
+        api, config = _api(self.reader), _mapping(self.reader.get("ReaderConfig"))
+        kind, manifest = config.get("InputType"), config.get("ManifestType", "S3_INVENTORY")
+        if config.get("Transformation", "NONE") != "NONE":
+            return "what is in the objects"
+        if api == "listObjectsV2" or (api == "getObject" and kind == "MANIFEST" and manifest == "S3_INVENTORY"):
+            return None
+        if api != "getObject":
+            return "no file, and lists no bucket"
+        if kind != "CSV" or "ManifestType" in config:
+            return "the items in a file"
+        # What tells an index apart, such as ObjectSource.from_csv's.
+        columns = [config.get("CSVHeaders"), self.state.get("ItemSelector"), self.state.get("Parameters")]
+        return None if re.search(r"\bkey\b", json.dumps(columns), re.IGNORECASE) else "the rows of a CSV"
 
     @property
     def function_before(self) -> str | None:
@@ -194,20 +218,21 @@ class _Reading:
         self._found("parent_states", len(_states(parent)) if count is None else count, "States")
 
     def _reader(self) -> None:
-        reader = _mapping(self._map.state.get("ItemReader"))
-        api = str(reader.get("Resource", "")).rpartition(":")[2]
-        config = _mapping(reader.get("ReaderConfig"))
-        before = self._map.function_before
-        if config.get("Transformation", "NONE") != "NONE":
-            self._missing["source"] = "reads what is in the objects, and not the objects themselves, as its items"
-        elif api == "listObjectsV2":
+        records = self._map.records
+        if records is not None:
+            raise ValueError(
+                f"The map {self._map.name!r} of {self._map.place} reads {records}: its items are records, not objects; "
+                "allowed: a listing, an S3 inventory, or a CSV whose headers or ItemSelector have a key. What records "
+                "take can't be foreseen."
+            )
+        reader, before = self._map.reader, self._map.function_before
+        api, config = _api(reader), _mapping(reader.get("ReaderConfig"))
+        if api == "listObjectsV2":
             self._found("source", Source.LIST, f"ItemReader's {api}")
-        elif api == "getObject" and before is None:
+        elif before is None:
             self._found("source", Source.FILE, f"ItemReader's {api}, no function before the map")
-        elif api == "getObject":
-            self._found("source", Source.INDEX, f"ItemReader's {api}, after the function of {before!r}")
         else:
-            self._missing["source"] = "has no ItemReader of listObjectsV2 or getObject"
+            self._found("source", Source.INDEX, f"ItemReader's {api}, after the function of {before!r}")
         most = config.get("MaxItems")
         if isinstance(most, int) and most < DEFAULT_OBJECTS:
             self._found("objects", most, "ItemReader.ReaderConfig.MaxItems")
@@ -220,7 +245,7 @@ class _Reading:
             self._found("reducer", Reducer.FUNCTION, f"{after!r}, after the map")
 
     def _bucket(self) -> None:
-        reader = _mapping(self._map.state.get("ItemReader"))
+        reader = self._map.reader
         arguments = {**_mapping(reader.get("Parameters")), **_mapping(reader.get("Arguments"))}
         _, function = self._lambda_function or ("", {})
         variables = _mapping(_mapping(function.get("Environment")).get("Variables"))
@@ -277,6 +302,10 @@ def _states(definition: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _processor(state: Mapping[str, Any]) -> Mapping[str, Any]:
     return _mapping(state.get("ItemProcessor")) or _mapping(state.get("Iterator"))
+
+
+def _api(reader: Mapping[str, Any]) -> str:
+    return str(reader.get("Resource", "")).rpartition(":")[2]
 
 
 def _is_distributed(state: Mapping[str, Any]) -> bool:

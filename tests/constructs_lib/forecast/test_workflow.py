@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import aws_cdk
 import pytest
+from aws_cdk import Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
 
+from constructs_lib import ItemFormat, ObjectSource, S3DistributedMap
 from constructs_lib.assembly import Assembly
 from constructs_lib.forecast.job import Bucket, Child, Reducer, Source
 from constructs_lib.forecast.workflow import MapSettings, read_map
@@ -20,6 +25,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 PASS: JsonObject = {"Type": "Pass", "End": True}
+INVENTORY: JsonObject = {
+    "Resource": "arn:aws:states:::s3:getObject",
+    "ReaderConfig": {"InputType": "MANIFEST"},
+    "Arguments": {"Bucket": "b", "Key": "manifest.json"},
+}
 
 
 @pytest.fixture
@@ -96,7 +106,7 @@ def test_should_prefer_what_is_given(tmp_path: Path) -> None:
         (("ItemReader", "Arguments", "Bucket"), "noaa-gsod-pds", "bucket", Bucket.PUBLIC),
         (("ItemReader", "Arguments", "Bucket"), "noaa-gsod-pds-of-ours", "bucket", Bucket.OWN),
         (("ItemReader", "Arguments"), None, "bucket", Bucket.OWN),
-        (("ItemReader", "Resource"), "arn:aws:states:::s3:getObject", "source", Source.FILE),
+        (("ItemReader",), INVENTORY, "source", Source.FILE),
         (("ItemReader", "ReaderConfig"), {"MaxItems": 77}, "objects", 77),
         (("ItemReader", "ReaderConfig"), {"MaxItems": 100_000_000}, "objects", 600_000),
         (("ItemProcessor", "ProcessorConfig", "ExecutionType"), "EXPRESS", "child", Child.EXPRESS),
@@ -115,13 +125,6 @@ def test_should_read_each_field(
         (("MaxConcurrencyPath",), "$.n", None, ""),
         (("ItemBatcher",), {"MaxInputBytesPerBatch": 9}, "batch_size", "without ItemBatcher.MaxItemsPerBatch"),
         (("ItemBatcher",), {"MaxItemsPerBatchPath": "$.n"}, "batch_size", "MaxItemsPerBatch as an expression"),
-        (("ItemReader",), None, "source", "has no ItemReader of listObjectsV2 or getObject"),
-        (
-            ("ItemReader", "ReaderConfig"),
-            {"Transformation": "LOAD_AND_FLATTEN"},
-            "source",
-            "reads what is in the objects",
-        ),
         (("ItemProcessor", "ProcessorConfig", "ExecutionType"), None, "child", "has no ProcessorConfig.ExecutionType"),
     ],
 )
@@ -135,11 +138,99 @@ def test_should_ask_for_what_the_assembly_does_not_say(
     with pytest.raises(ValueError, match=f"(?s)^The map 'Map' of Files.Machine .*{why}.*Fix: give --") as error:
         job(settings)
     assert f"--{name.replace('_', '-')}." in str(error.value)
-    given = {"source": Source.LIST, "child": Child.EXPRESS}.get(name, 5)
+    given = {"child": Child.EXPRESS}.get(name, 5)
     assert getattr(job(settings, **{name: given}), name) == given
 
 
-FILE_MAP = changed(MAP, "ItemReader", "Resource", to="arn:aws:states:::s3:getObject")
+def reading(**config: Any) -> JsonObject:
+    return {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config, "Arguments": {"Key": "a"}}
+
+
+CSV, GIVEN = {"InputType": "CSV"}, {"InputType": "CSV", "CSVHeaderLocation": "GIVEN"}
+
+
+@pytest.mark.parametrize(
+    ("reader", "selector", "what"),
+    [
+        (reading(InputType="PARQUET"), None, "the items in a file"),
+        (reading(InputType="JSON"), {"key": "{% $states.context.Map.Item.Value.key %}"}, "the items in a file"),
+        (reading(InputType="JSONL"), None, "the items in a file"),
+        (reading(**GIVEN, CSVHeaders=["key"], ManifestType="ATHENA_DATA"), None, "the items in a file"),
+        (reading(InputType="MANIFEST", ManifestType="ATHENA_DATA"), None, "the items in a file"),
+        (reading(**CSV), None, "the rows of a CSV"),
+        (reading(**CSV), {"name": "{% $states.context.Map.Item.Value.monkey %}"}, "the rows of a CSV"),
+        (reading(**GIVEN, CSVHeaders=["name", "keys"]), None, "the rows of a CSV"),
+        (None, None, "no file, and lists no bucket"),
+        (
+            MAP["ItemReader"] | {"ReaderConfig": {"InputType": "JSONL", "Transformation": "LOAD_AND_FLATTEN"}},
+            None,
+            "what is in the objects",
+        ),
+    ],
+)  # fmt: skip
+def test_should_refuse_records(
+    read: Callable[..., MapSettings], reader: JsonObject | None, selector: JsonObject | None, what: str
+) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^The map 'Map' of Files\.Machine reads {what}: its items are records, "
+    ) as no:
+        read(changed(changed(MAP, "ItemReader", to=reader), "ItemSelector", to=selector))
+    assert "\n" not in str(no.value)
+    assert "--" not in str(no.value)
+
+
+@pytest.mark.parametrize(
+    ("reader", "selector"),
+    [
+        (reading(InputType="MANIFEST", ManifestType="S3_INVENTORY"), {}),
+        (reading(**GIVEN, CSVHeaders=["Bucket", "Key"]), {}),
+        (reading(**CSV), {"ItemSelector": {"key": "{% $states.context.Map.Item.Value.`path` %}"}}),
+        (reading(**CSV), {"ItemSelector": {"file": "{% $states.context.Map.Item.Value.`key` %}"}}),
+        (reading(**CSV), {"ItemSelector": {"file.$": "$$.Map.Item.Value.Key"}}),
+        (reading(**CSV), {"Parameters": {"key.$": "$$.Map.Item.Value.path"}}),
+    ],
+)
+def test_should_take_a_file_that_names_objects(
+    read: Callable[..., MapSettings], reader: JsonObject, selector: JsonObject
+) -> None:
+    assert read(changed(MAP, "ItemReader", to=reader) | selector).values["source"] is Source.FILE
+
+
+@pytest.mark.parametrize(
+    ("source", "is_read"),
+    [
+        (lambda bucket: ObjectSource.from_csv(bucket, key="a.csv", column="path"), True),
+        (lambda bucket: ObjectSource.from_inventory(bucket, manifest_key="bucket/all/now/manifest.json"), True),
+        (lambda bucket: ObjectSource.from_file(bucket, key="a.csv", item_format=ItemFormat.csv()), False),
+        (lambda bucket: ObjectSource.from_contents(bucket, item_format=ItemFormat.json_lines()), False),
+    ],
+)
+def test_should_tell_our_own_sources_apart(
+    tmp_path: Path, source: Callable[[s3.IBucket], ObjectSource], is_read: bool
+) -> None:
+    app = make_app(outdir=tmp_path)
+    stack = Stack(app, "Files")
+    bucket = s3.Bucket(stack, "Bucket")
+    function = lambda_.Function(
+        stack,
+        "Reader",
+        code=lambda_.Code.from_inline("def handler(event, context): ..."),
+        handler="index.handler",
+        runtime=lambda_.Runtime.PYTHON_3_14,
+    )
+    arguments = {"processor": function, "max_items_per_batch": 5, "results_bucket": bucket}
+    mapped = S3DistributedMap(stack, "Map", source=source(bucket), **arguments)
+    body = sfn.DefinitionBody.from_chainable(mapped)
+    sfn.StateMachine(stack, "Machine", definition_body=body, query_language=sfn.QueryLanguage.JSONATA)
+    assembly = Assembly.read(app.synth().directory)
+    if is_read:
+        assert read_map(assembly).values["source"] is Source.FILE
+    else:
+        with pytest.raises(ValueError, match="its items are records, not objects"):
+            read_map(assembly)
+
+
+FILE_MAP = changed(MAP, "ItemReader", to=INVENTORY)
 TASK, PASSING = changed(INVOKE, "End"), changed(PASS, "End")
 NEXT = changed(FILE_MAP, "End") | {"Next": "After"}
 CAUGHT = FILE_MAP | {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "After"}]}
