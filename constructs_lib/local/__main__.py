@@ -10,6 +10,7 @@ import io
 import os
 import signal
 import sys
+import textwrap
 from typing import TYPE_CHECKING, NoReturn
 
 from constructs_lib.local import require_extra
@@ -20,6 +21,8 @@ from constructs_lib.local.commands.targets import no_answer
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+
+_LONGEST_ANSWER = 500
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NoConnectionError, HTTPClientError) as error:
         return complain(no_answer(options, error), code=1)
     except (BotoCoreError, ClientError) as error:
-        return complain(str(error), code=1)
+        # What isn't AWS's API answers with pages of HTML, say.
+        return complain(textwrap.shorten(str(error), _LONGEST_ANSWER), code=1)
     except BrokenPipeError:  # `… | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

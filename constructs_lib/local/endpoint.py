@@ -36,10 +36,10 @@ class Endpoint:
     allow_remote: bool = False
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        host = _host(self.url)
+        if host is None:
             raise UsageError(f"The endpoint {self.url!r} isn't a URL. Allowed: https://127.0.0.1:4566 and its like.")
-        if not self.allow_remote and not _is_loopback(parts.hostname):
+        if not self.allow_remote and not _is_loopback(host):
             raise UsageError(
                 f"The endpoint {self.url!r} isn't on loopback (127.0.0.1, ::1, localhost). "
                 "If it is an emulator and no real AWS, say so with --allow-remote-endpoint."
@@ -124,6 +124,15 @@ def _credentials(account: str) -> tuple[str, str]:
     if not (len(account) == 12 and account.isdigit()):
         raise UsageError(f"The account {account!r} isn't one. Allowed: twelve digits, such as {DEFAULT_ACCOUNT}.")
     return account, "local"
+
+
+def _host(url: str) -> str | None:
+    """The host of a URL; None when it isn't one for HTTP."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname if parts.scheme in {"http", "https"} and parts.port != 0 else None
+    except ValueError:  # a port or an IPv6 address that is none
+        return None
 
 
 def _is_loopback(host: str) -> bool:

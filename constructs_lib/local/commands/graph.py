@@ -82,7 +82,7 @@ def _chosen(target: Target, given: str | None) -> tuple[str, str | None]:
     from constructs_lib.local.errors import UsageError
 
     if given is not None and is_execution(given):
-        return machine_of(given)[0], given
+        return machine_of(given)[0], target.execution(given)
     machines = target.machines()
     if given is None:
         latest = target.latest_execution(machines)

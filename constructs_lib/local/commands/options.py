@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import socket
+import ssl
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from constructs_lib.local.endpoint import Endpoint
 
 PROGRAM = "python -m constructs_lib.local"
+_PORTS = {"http": 80, "https": 443}
+_CONNECT_SECONDS = 10.0
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, as every error here."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse what this parser doesn't know here: argparse would let the one above it, with another help, do so."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options, unknown
 
     def error(self, message: str) -> NoReturn:
         """Print the error and leave with code 2."""
@@ -46,14 +62,30 @@ def refuse_idle_options(options: argparse.Namespace) -> None:
 
 
 def other_endpoint(options: argparse.Namespace) -> Endpoint:
-    """The emulator that --endpoint names; raises `UsageError` for one that isn't any."""
+    """The emulator that --endpoint names; raises `UsageError` for one that isn't any, or where nobody listens."""
     from constructs_lib.local.endpoint import Endpoint
     from constructs_lib.local.errors import UsageError
 
-    if options.certificate is not None and not options.certificate.is_file():
-        raise UsageError(f"The certificate {str(options.certificate)!r} doesn't exist. Fix: give a PEM file.")
-    certificate = None if options.certificate is None else options.certificate.absolute()
-    return Endpoint(options.endpoint, certificate, options.allow_remote_endpoint)
+    certificate = options.certificate
+    if certificate is not None:
+        certificate = certificate.absolute()
+        try:
+            ssl.create_default_context(cafile=certificate)
+        except OSError as error:
+            reason = "no certificate is in it" if isinstance(error, ssl.SSLError) else error.strerror
+            raise UsageError(
+                f"The certificate {str(options.certificate)!r} can't be used ({reason}). Allowed: a PEM file."
+            ) from None
+    endpoint = Endpoint(options.endpoint, certificate, options.allow_remote_endpoint)
+    parts = urlsplit(endpoint.url)
+    try:
+        socket.create_connection((parts.hostname, parts.port or _PORTS[parts.scheme]), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UsageError(
+            f"Nobody answers at {endpoint.url} ({error.strerror or error}). Fix: start that emulator, or leave "
+            "--endpoint out for the one that `up` started."
+        ) from None
+    return endpoint
 
 
 def say(line: str) -> None:

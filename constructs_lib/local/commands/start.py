@@ -6,10 +6,11 @@ import argparse
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from constructs_lib.local.commands.options import add_endpoint
 from constructs_lib.local.commands.outcome import tell
+from constructs_lib.local.commands.refusals import told
 from constructs_lib.local.commands.targets import Target, chosen_machine
 
 
@@ -53,7 +54,11 @@ def _start(options: argparse.Namespace) -> int:
         if machine["type"] == "EXPRESS"
         else "Interrupted; the execution was stopped."
     )
-    with Watch(json.loads(machine["definition"])) as watch:
+    taken = (
+        f"The state machine has an execution {options.name!r} already. Allowed: a name that it hasn't had for 90 days. "
+        "Fix: give another --name, or none to have one made up."
+    )
+    with told(ExecutionAlreadyExists=taken), Watch(json.loads(machine["definition"])) as watch:
         result = execution.run(
             target.endpoint,
             arn,
@@ -83,12 +88,21 @@ def _execution_input(given: str) -> str:
         where = given[1:]
         try:
             text = Path(where).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"The input file {where!r} can't be read: {error}.") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(
+                f"The input file {where!r} can't be read ({reason}). Allowed: a file with JSON in UTF-8; or JSON, "
+                "without the @."
+            ) from None
     try:
-        json.loads(text.encode())
-    except ValueError as error:
+        json.loads(text.encode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{where} isn't JSON ({error}): {text[:80]!r}. Allowed: JSON such as '{{\"years\": [2024]}}', or @FILE."
         ) from None
     return text
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse what Python reads and JSON hasn't."""
+    raise ValueError(f"{name} is no number of JSON's")

@@ -60,15 +60,14 @@ class Target:
 
         Raises `UsageError` when there is none of that name, more than one, or none at all.
         """
-        if given is not None and is_execution(given):
-            return given
         machines = self.machines()
         if given is None:
             latest = self.latest_execution(machines)
             if latest is None:
                 raise _refusal("There is no execution yet. Fix: python -m constructs_lib.local start")
             return latest
-        found = [arn for machine in machines if (arn := self._named_execution(machine, given)) is not None]
+        named = [f"{machine.replace(':stateMachine:', ':execution:')}:{given}" for machine in machines]
+        found = [arn for arn in ([given] if is_execution(given) else named) if self._exists(arn)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -112,13 +111,13 @@ class Target:
                 continue  # Express machines have no list; another may have been deleted
         return sorted(found, key=lambda execution: execution["startDate"], reverse=True)
 
-    def _named_execution(self, machine: str, name: str) -> str | None:
-        client = self.client("stepfunctions", machine)
-        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+    def _exists(self, execution: str) -> bool:
+        client = self.client("stepfunctions", execution)
         try:
-            return str(client.describe_execution(executionArn=arn)["executionArn"])
+            client.describe_execution(executionArn=execution)
         except (client.exceptions.ExecutionDoesNotExist, client.exceptions.InvalidArn):
-            return None
+            return False
+        return True
 
 
 def no_answer(options: argparse.Namespace, error: Exception) -> str:

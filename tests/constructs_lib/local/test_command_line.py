@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import socket
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -127,18 +129,27 @@ def test_no_session(capsys: pytest.CaptureFixture[str]) -> None:
         assert "No local cloud is running. Fix: python -m constructs_lib.local up --app cdk.out" in line
 
 
-@pytest.mark.parametrize("given", ["{", "years=2024", "", "{'years': [2024]}"])
+@pytest.mark.parametrize("given", ["{", "years=2024", "", "{'years': [2024]}", "NaN", '{"a": -Infinity}', "[" * 99_999])
 def test_input_that_is_no_json(capsys: pytest.CaptureFixture[str], given: str) -> None:
     line = refused(capsys, "start", f"--input={given}")
     assert "--input isn't JSON" in line
-    assert repr(given) in line
+    assert repr(given[:80]) in line
 
 
 def test_input_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert "can't be read" in refused(capsys, "start", "--input", f"@{tmp_path}/absent.json")
+    line = refused(capsys, "start", "--input", f"@{tmp_path}/absent.json")
+    assert (
+        f"The input file '{tmp_path}/absent.json' can't be read (No such file or directory). Allowed: a file w" in line
+    )
+    tmp_path.joinpath("latin").write_bytes(b"\xff")
+    assert "can't decode byte 0xff in position 0: invalid start byte). Allowed: " in refused(
+        capsys, "start", "--input", f"@{tmp_path}/latin"
+    )
     file = tmp_path / "input.json"
     file.write_text("nonsense")
     assert f"{file} isn't JSON" in refused(capsys, "start", "--input", f"@{file}")
+    file.write_text('{"mean": NaN}')
+    assert f"{file} isn't JSON (NaN is no number of JSON's): " in refused(capsys, "start", "--input", f"@{file}")
 
 
 def test_an_endpoint_that_is_not_on_loopback(
@@ -149,9 +160,47 @@ def test_an_endpoint_that_is_not_on_loopback(
     assert "--allow-remote-endpoint" in refused(capsys, "up", "--app", bare_assembly, "--cdk", cdk, *far)
 
 
-def test_a_certificate_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    line = refused(capsys, "start", "--endpoint", "https://127.0.0.1:1", "--certificate", "/nowhere.crt")
-    assert "'/nowhere.crt' doesn't exist" in line
+@pytest.mark.parametrize(
+    "command", [["start"], ["redrive"], ["history"], ["up", "--app", "bare.out", "--cdk", "./cdk"]]
+)
+def test_an_endpoint_where_nobody_listens(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    bare_assembly: Path,
+    cdk: Path,
+    command: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert (bare_assembly.name, cdk.name) == ("bare.out", "cdk")
+    line = refused(capsys, *command, "--endpoint", "https://127.0.0.1:1")
+    assert line.startswith(
+        "error: Nobody answers at https://127.0.0.1:1 (Connection refused). Fix: start that emulator"
+    )
+
+
+def test_an_endpoint_that_is_no_aws(capsys: pytest.CaptureFixture[str]) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as page:
+        threading.Thread(target=page.serve_forever, args=[0.01]).start()
+        try:
+            code = main(["history", "--endpoint", f"http://127.0.0.1:{page.server_port}"])
+        finally:
+            page.shutdown()
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert code == 1
+    assert error.startswith("error: An error occurred")
+    assert len(error) < 520
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("absent", "No such file or directory"), ("folder", "Is a directory"), ("text", "no certificate is in it")],
+)
+def test_a_certificate_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, reason: str) -> None:
+    tmp_path.joinpath("folder").mkdir()
+    tmp_path.joinpath("text").write_text("no PEM")
+    line = refused(capsys, "start", "--endpoint", "https://127.0.0.1:1", "--certificate", tmp_path / name)
+    assert f"The certificate '{tmp_path / name}' can't be used ({reason}). Allowed: a PEM file." in line
 
 
 @pytest.mark.parametrize(
@@ -195,6 +244,15 @@ def test_input_that_is_no_text(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("arguments", [[], ["sideways"], ["up"], ["up", "--app", "x", "--port", "http"], ["down", "1"]])
 def test_arguments_that_do_not_parse(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert "--help" in refused(capsys, *arguments)
+
+
+@pytest.mark.parametrize("command", ["start", "down"])
+def test_an_option_that_a_command_lacks_points_to_its_own_help(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    line = refused(capsys, command, "--nope", "x")
+    assert "unrecognized arguments: --nope" in line
+    assert line.endswith(f". See python -m constructs_lib.local {command} --help\n")
 
 
 @pytest.mark.parametrize("command", [[], ["up"], ["start"], ["history"], ["graph"], ["logs"], ["down"]])

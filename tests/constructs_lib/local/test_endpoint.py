@@ -72,7 +72,20 @@ def test_what_is_not_on_loopback_needs_a_second_flag(url: str) -> None:
     assert Endpoint(url, allow_remote=True).url == url
 
 
-@pytest.mark.parametrize("url", ["localhost:4566", "ftp://127.0.0.1", "https://", "", "4566"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:4566",
+        "ftp://127.0.0.1",
+        "https://",
+        "",
+        "4566",
+        "http://[",
+        "http://[::1]:x",
+        "http://[::1]:65536",
+        "http://[::1]:0",
+    ],
+)
 def test_refuses_what_is_no_url(url: str) -> None:
     with pytest.raises(UsageError, match="isn't a URL"):
         Endpoint(url, allow_remote=True)

@@ -214,6 +214,18 @@ def test_what_is_not_there(looking: Looking, arguments: list[str], reason: str) 
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["redrive", "history", "graph"])
+@pytest.mark.parametrize("kind", ["execution:{}:absent", "execution:{}/Each:absent", "express:{}:absent:1"])
+def test_an_executions_arn_that_is_not_there(looking: Looking, command: str, kind: str) -> None:
+    machine = looking.aws.machine({"Pass": {"Type": "Pass", "End": True}})
+    assert looking.run("start", machine, "--name", f"first-{command}")[0] == 0
+    prefix, name = machine.split(":stateMachine:")
+    arn = f"{prefix}:{kind.format(name)}"
+    code, out, err = looking.run(command, arn)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"error: The execution {arn!r} is unknown. Allowed: an ARN, or a name; the last ones: first-")
+
+
 def test_characters_that_the_terminal_or_utf_8_lacks(
     looking: Looking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from constructs_lib.local import Endpoint, UsageError
+from constructs_lib.local.commands.redrive import refusal
 from constructs_lib.local.execution import redrive
 from tests.constructs_lib.local.emulator.redriving import Breakable
 from tests.constructs_lib.local.test_looking_at_runs import Looking
@@ -76,9 +77,13 @@ def test_goes_on_with_an_execution_and_shows_it(looking: Looking, tmp_path: Path
     assert not re.search(r'class="state (task|map|pass) (failed|aborted)"', page.read_text())
 
     code, out, err = looking.run("redrive", failed.arn)
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "ExecutionNotRedrivable" in err
-    assert "Execution is SUCCEEDED and cannot be redriven" in err
+    name = failed.arn.rpartition(":")[2]
+    assert (code, out) == (2, "")
+    assert err == (
+        f"error: The execution {name!r} can't be redriven: it is SUCCEEDED. Allowed: FAILED, TIMED_OUT, ABORTED. Fix, "
+        "where it lost objects and its workflow has retry_of: python -m constructs_lib.local start --input "
+        f"""'{{"retry_of": "{name}"}}'\n"""
+    )
 
 
 @pytest.mark.local
@@ -113,6 +118,21 @@ def test_ctrl_c_stops_the_execution(cloud: LocalCloud, looking: Looking) -> None
         _, errors = following.communicate(timeout=20)
     assert (following.returncode, errors) == (130, "error: Interrupted; the execution was stopped.\n")
     assert looking.aws.wait(failed.arn, 5).status == "ABORTED"
+
+
+@pytest.mark.parametrize(
+    ("described", "reason"),
+    [
+        ({"status": "RUNNING"}, "it is RUNNING. Allowed: FAILED, TIMED_OUT, ABORTED."),
+        (
+            {"status": "FAILED", "redriveStatusReason": "Execution redrivable period exceeded"},
+            "Execution redrivable period exceeded. Fix: python -m constructs_lib.local start",
+        ),
+    ],
+)
+def test_says_why_an_execution_cannot_be_redriven(described: dict[str, str], reason: str) -> None:
+    arn = f"{PREFIX}:execution:machine:one"
+    assert refusal({"executionArn": arn} | described) == f"The execution 'one' can't be redriven: {reason}"
 
 
 @pytest.mark.parametrize(
