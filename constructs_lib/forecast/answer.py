@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from constructs_lib.forecast.job import Handler, Reducer, Source
 from constructs_lib.forecast.verdict import failure, verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from constructs_lib.forecast.job import Job
     from constructs_lib.forecast.result import Forecast
     from constructs_lib.forecast.settings import Settings
 
@@ -25,6 +29,24 @@ class Answer:
         return verdict(self.forecast)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What else to know before believing it, a line each."""
+        return tuple(_notes(self.forecast.job))
+
+    @property
     def may_fail(self) -> bool:
         """Whether the pessimistic run takes longer somewhere than it may."""
         return failure(self.forecast.pessimistic) is not None
+
+
+def _notes(job: Job) -> Iterator[str]:
+    if job.handler is Handler.OTHER:
+        taken = []
+        if job.batch_seconds is None:
+            taken.append("a batch's GETs the objects with 64 threads (measure it, and give --batch-seconds)")
+        if job.source is Source.INDEX:
+            taken.append("that before the map lists the bucket")
+        if job.reducer is Reducer.FUNCTION:
+            taken.append("that after it adds up the results")
+        if taken:
+            yield f"This app's functions are taken to work as the wind-speed workflow's do: {', '.join(taken)}."

@@ -156,6 +156,7 @@ class Constants:
     overlap: Constant
     handler_seconds: Constant
     express_seconds: Constant
+    lambda_seconds: Constant
     index_seconds: Constant
     reduce_seconds: Constant
     s3_get_seconds: Constant
@@ -324,6 +325,12 @@ CONSTANTS = Constants(
         "Time that a batch has before it asks for a retry", "s", 40, "lambdas/wind_speed/analyze.py"
     ),
     express_seconds=_documented("Time that an Express child has", "s", 300, _QUOTAS),
+    lambda_seconds=_documented(
+        "Time that a function has at most",
+        "s",
+        900,
+        "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html",
+    ),
     index_seconds=_documented("Time that the index function has", "s", 600, "constructs_lib/wind_speed.py"),
     reduce_seconds=_documented("Time that the reducer has", "s", 300, "constructs_lib/wind_speed.py"),
     s3_get_seconds=_assumed(

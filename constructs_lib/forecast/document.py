@@ -23,6 +23,7 @@ def forecast_document(answer: Answer, *, series: bool) -> dict[str, Any]:
             name: {"value": setting.value, "from": setting.origin.value, "where": setting.place}
             for name, setting in answer.settings.items()
         },
+        "notes": answer.notes,
         "verdict": answer.verdict,
         "may_fail": answer.may_fail,
         "ranges": {

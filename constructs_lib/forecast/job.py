@@ -92,13 +92,21 @@ class Bucket(StrEnum):
     PUBLIC = "public"
 
 
+class Handler(StrEnum):
+    """Whose functions run: the wind-speed workflow's, or others, which are taken to work like those."""
+
+    WIND_SPEED = "wind-speed"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A run of the wind-speed workflow, or of a map like it: objects in batches, a Lambda function a batch.
 
-    `mean_bytes` is an object's size. `prefixes` are those that the keys are spread over, alike in number: NOAA's years.
-    `states_per_child` are those that a child enters, more than one where there is a `processor` after the batch;
-    `parent_states` those that the execution itself enters, the map included.
+    `mean_bytes` is an object's size. `batch_seconds` is how long a warm function takes for a whole batch when nothing
+    holds it up; None is what the wind-speed handler takes. `prefixes` are those that the keys are spread over, alike in
+    number: NOAA's years. `states_per_child` are those that a child enters, more than one where there is a `processor`
+    after the batch; `parent_states` those that the execution itself enters, the map included.
     `lambda_concurrency` is what the account leaves free for this function. `other_transitions_per_second` is what other
     Standard workflows of the account make meanwhile, `other_map_runs` how many of theirs are open.
     `state_transition_limit` is the account's own refill a second where it isn't the documented one: None is the
@@ -117,6 +125,8 @@ class Job:
     source: Source = Source.INDEX
     reducer: Reducer = Reducer.FUNCTION
     bucket: Bucket = Bucket.PUBLIC
+    handler: Handler = Handler.WIND_SPEED
+    batch_seconds: float | None = None
     region: str = "us-east-1"
     prefixes: int = 97
     states_per_child: int = 1
@@ -143,6 +153,11 @@ class Job:
         self._kind("source", Source)
         self._kind("reducer", Reducer)
         self._kind("bucket", Bucket)
+        self._kind("handler", Handler)
+        if self.batch_seconds is not None and not (_is_number(self.batch_seconds) and 0 < self.batch_seconds <= 900):
+            raise _error(
+                "batch_seconds", self.batch_seconds, "a number over 0, up to 900", "Lambda ends a function then."
+            )
         if self.region not in REGIONS:
             near = get_close_matches(str(self.region), REGIONS, n=1) or ["us-east-1"]
             raise _error("region", self.region, "a Region that has Step Functions", f"Did you mean {near[0]}?")

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_CONCURRENCY, MAX_ITEMS, Bucket, Child, Job, Reducer, Source
+from constructs_lib.forecast.job import (
+    MAX_BATCH_SIZE,
+    MAX_CONCURRENCY,
+    MAX_ITEMS,
+    Bucket,
+    Child,
+    Handler,
+    Job,
+    Reducer,
+    Source,
+)
 from constructs_lib.forecast.workflow import DEFAULT_OBJECTS
 
 if TYPE_CHECKING:
@@ -84,6 +94,12 @@ OPTIONS: Mapping[str, Option] = {
     "reducer": Option("function|none", "what adds up the results after the map", _one_of(Reducer)),
     "bucket": Option(
         "own|public", "whose the objects' bucket is: a public one's requests are its owner's to pay", _one_of(Bucket)
+    ),
+    "handler": Option(
+        "wind-speed|other", "whose functions run: others are taken to work like the wind-speed ones", _one_of(Handler)
+    ),
+    "batch_seconds": Option(
+        "S", "how long your function takes for a batch, as you measured it, once it is warm", _number("a number")
     ),
     "states_per_child": Option("N", "states that a child enters", _COUNT),
     "parent_states": Option("N", "states that the execution itself enters, the map included", _COUNT),

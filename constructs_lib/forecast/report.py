@@ -66,6 +66,7 @@ def one(answer: Answer, read: MapSettings | None) -> RenderableType:
     return Group(
         *_heading(answer.forecast.job, read),
         _origins(answer.settings),
+        *_notes([answer]),
         "",
         _results(answer.forecast),
         "",
@@ -83,7 +84,15 @@ def comparison(answers: Sequence[Answer], read: MapSettings | None, console: Con
     tables = [_rows(answers, keys, layout) for layout in _LAYOUTS]
     free = console.options.update(width=10_000)
     fitting = (table for table in tables if Measurement.get(console, free, table).maximum <= console.width)
-    return Group(*_heading(None, read), _origins(rest), "", next(fitting, tables[-1]), "", *_best(answers, keys))
+    return Group(
+        *_heading(None, read),
+        _origins(rest),
+        *_notes(answers),
+        "",
+        next(fitting, tables[-1]),
+        "",
+        *_best(answers, keys),
+    )
 
 
 def constants(chosen: Constants) -> RenderableType:
@@ -158,6 +167,11 @@ def _origins(settings: Settings) -> RenderableType:
         if found:
             table.add_row(Text(title, style="dim"), values)
     return table
+
+
+def _notes(answers: Sequence[Answer]) -> list[RenderableType]:
+    notes = dict.fromkeys(note for answer in answers for note in answer.notes)
+    return ["", *(Text(note, style="yellow") for note in notes)] if notes else []
 
 
 def _rows(answers: Sequence[Answer], keys: Sequence[str], layout: _Layout) -> Table:

@@ -59,6 +59,10 @@ def job_of(given: Mapping[str, Any], compared: Mapping[str, Any], read: MapSetti
         }
     for origin, values in ((Origin.OPTION, given), (Origin.COMPARISON, compared)):
         settings |= {name: Setting(value=value, origin=origin, place=option_of(name)) for name, value in values.items()}
+    if "batch_size" in compared and "batch_seconds" in given:
+        raise ValueError(
+            "--batch-seconds is of batches of one size, and --compare batch-size has others. Fix: leave one out."
+        )
     if read is not None:
         read.refuse_missing({*given, *compared})
     try:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.forecast.children import partitions
 from constructs_lib.forecast.constants import CONSTANTS
-from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_CONCURRENCY, Child, Source
+from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_CONCURRENCY, Child, Handler, Source
 from constructs_lib.forecast.result import Limit
 
 if TYPE_CHECKING:
-    from constructs_lib.forecast.constants import Constants
+    from constructs_lib.forecast.constants import Constant, Constants
     from constructs_lib.forecast.result import Forecast, Run
 
 
@@ -25,8 +25,12 @@ def failure(run: Run, constants: Constants = CONSTANTS) -> str | None:
     seconds = {phase.name: phase.seconds for phase in run.phases}
     smaller = f"lower batch_size from {run.job.batch_size:,}"
     express = run.job.child is Child.EXPRESS
+
+    def given(ours: Constant) -> Constant:
+        return ours if run.job.handler is Handler.WIND_SPEED else constants.lambda_seconds
+
     checks = (
-        (run.batch_seconds, constants.handler_seconds, "a batch's own work", smaller),
+        (run.batch_seconds, given(constants.handler_seconds), "a batch's own work", smaller),
         (
             run.longest_child_seconds if express else 0,
             constants.express_seconds,
@@ -35,13 +39,13 @@ def failure(run: Run, constants: Constants = CONSTANTS) -> str | None:
         ),
         (
             seconds.get("index", 0),
-            constants.index_seconds,
+            given(constants.index_seconds),
             "the index of the objects",
             "give an execution fewer objects, such as some of the years",
         ),
         (
             seconds.get("reduce", 0),
-            constants.reduce_seconds,
+            given(constants.reduce_seconds),
             "the reducer",
             "give an execution fewer objects, such as some of the years",
         ),
@@ -89,7 +93,11 @@ def _change(run: Run, constants: Constants) -> str:
         return "ask Lambda for more concurrency" if most == job.lambda_concurrency else "nothing else would be faster"
     if limit is Limit.CHILD_DISPATCH and job.child is Child.STANDARD:
         return "use Express children" + (", or larger batches" if job.batch_size < MAX_BATCH_SIZE else "")
-    if limit is Limit.WORK and job.function_memory_mb < constants.vcpu_memory_mb.at(run.case):
+    if (
+        limit is Limit.WORK
+        and job.batch_seconds is None
+        and job.function_memory_mb < constants.vcpu_memory_mb.at(run.case)
+    ):
         return f"give the function {constants.vcpu_memory_mb.at(run.case):,.0f} MB, or use smaller batches"
     return _CHANGES[limit]
 

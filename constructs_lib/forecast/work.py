@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 def batch_seconds(job: Job, objects: int, constants: Constants, case: Case) -> float:
     """Return how long a warm function takes for so many objects: many threads wait for S3, one CPU does the rest.
 
-    Memory brings CPU up to one vCPU; more doesn't help, because Python runs one thread at a time.
+    Memory brings CPU up to one vCPU; more doesn't help, because Python runs one thread at a time. Of a job's own
+    `batch_seconds`, fewer objects than a batch's take their share.
     """
+    if job.batch_seconds is not None:
+        return job.batch_seconds * objects / job.batch_size
     cpu = constants.get_cpu_seconds.at(case) + job.mean_bytes * constants.byte_cpu_seconds.at(case)
     slowness = constants.lambda_slowness.at(case)
     slowness *= max(1, constants.vcpu_memory_mb.at(case) / job.function_memory_mb)

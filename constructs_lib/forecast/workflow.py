@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from constructs_lib.forecast.job import MAX_CONCURRENCY, Bucket, Child, Reducer, Source
+from constructs_lib.forecast.job import MAX_CONCURRENCY, Bucket, Child, Handler, Reducer, Source
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -26,6 +26,9 @@ DEFAULT_OBJECTS = 600_000
 
 NOAA = "noaa-gsod-pds"
 """The bucket of NOAA's Global Surface Summary of the Day, which anybody may read."""
+
+# Of the wind-speed workflow: constructs_lib/wind_speed.py
+_HANDLER = "wind_speed.analyze.handler"
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 _DEFAULT_MEMORY_MB = 128
@@ -257,9 +260,12 @@ class _Reading:
     def _lambda(self) -> None:
         if self._lambda_function is None:
             self._missing["function_memory_mb"] = "invokes a function that isn't in this assembly"
+            self._found("handler", Handler.OTHER, "a function that isn't in this assembly")
             return
         logical_id, properties = self._lambda_function
         name = f"the function {_plain(logical_id)}"
+        is_ours = properties.get("Handler") == _HANDLER
+        self._found("handler", Handler.WIND_SPEED if is_ours else Handler.OTHER, f"{name}: Handler")
         memory = properties.get("MemorySize")
         if memory is None:
             self._found("function_memory_mb", _DEFAULT_MEMORY_MB, f"no MemorySize of {name}")

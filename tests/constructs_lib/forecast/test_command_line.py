@@ -84,8 +84,9 @@ def test_should_say_what_it_read_and_where(tmp_path: Path, capsys: pytest.Captur
 
 def test_should_print_everything_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, str(write(tmp_path)), *SMALL)
-    assert set(found) == {"job", "settings", "verdict", "may_fail", "ranges", "runs"}
+    assert set(found) == {"job", "settings", "notes", "verdict", "may_fail", "ranges", "runs"}
     assert found["job"]["children"] == 20
+    assert [note.startswith("This app's functions are taken to work as") for note in found["notes"]] == [True]
     assert found["settings"]["objects"] == {"value": 2_000, "from": "option", "where": "--objects"}
     assert found["settings"]["max_concurrency"] == {"value": 50, "from": "cdk.out", "where": "MaxConcurrency"}
     assert found["settings"]["region"]["from"] == "default"
@@ -183,6 +184,7 @@ def test_should_save_the_likely_run_as_a_scenario(
         (["--compare", "batch-size=50,0"], "--compare batch-size is 0; allowed: a whole number from 1 to 1,000. "),
         (["--compare", "child=express", "--compare", "child=standard"], "--compare child is given twice. Fix: put"),
         (["--compare", "objects=" + ",".join(map(str, range(1, 52)))], "--compare asks for 51 forecasts; allowed: 50"),
+        (["--batch-seconds", "3", "--compare", "batch-size=5,50"], "--batch-seconds is of batches of one size, and"),
         (["--map", "Map"], "--map goes only with the folder that `cdk synth` writes. Fix: give it, cdk.out."),
         (["--series"], "--series goes only with --json. "),
         (["--constants", "--objects", "5"], "--objects doesn't go with --constants, "),

@@ -29,6 +29,10 @@ from constructs_lib.quotas.catalogue import LARGE_REGIONS
         ({"other_map_runs": 1_000}, "other_map_runs is 1000; allowed: a whole number from 0 to 999."),
         ({"child": "express"}, "child is 'express'; allowed: Child.EXPRESS, Child.STANDARD."),
         ({"source": "index"}, "source is 'index'; allowed: Source.INDEX, Source.FILE, Source.LIST."),
+        ({"handler": "other"}, "handler is 'other'; allowed: Handler.WIND_SPEED, Handler.OTHER."),
+        ({"batch_seconds": 0}, "batch_seconds is 0; allowed: a number over 0, up to 900. Lambda ends a function then."),
+        ({"batch_seconds": 900.5}, "batch_seconds is 900.5; allowed: a number over 0, up to 900."),
+        ({"batch_seconds": float("nan")}, "batch_seconds is nan; allowed: a number over 0, up to 900."),
         ({"bucket": "own"}, "bucket is 'own'; allowed: Bucket.OWN, Bucket.PUBLIC."),
         ({"reducer": None}, "reducer is None; allowed: Reducer.FUNCTION, Reducer.NONE."),
         (
@@ -63,6 +67,7 @@ def test_should_refuse_what_no_run_can_have_in_one_line(given: dict[str, Any], m
         {"batch_size": 1_000, "max_concurrency": 10_000},
         {"other_transitions_per_second": 4_999.9, "region": "us-east-1"},
         {"other_map_runs": 999},
+        {"batch_seconds": 900},
     ],
 )
 def test_should_take_everything_up_to_the_limits(given: dict[str, Any]) -> None:

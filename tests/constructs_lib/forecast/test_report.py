@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.console import Console
 from constructs_lib.forecast import report
 from constructs_lib.forecast.answer import Answer
 from constructs_lib.forecast.constants import CONSTANTS
+from constructs_lib.forecast.job import Handler, Reducer, Source
 from constructs_lib.forecast.result import Cost
 from constructs_lib.forecast.settings import job_of
 from constructs_lib.forecast.simulation import forecast
@@ -80,6 +82,34 @@ def test_should_mark_what_may_fail_and_choose_among_the_others() -> None:
     assert "may fail" not in safe
     assert failing.rstrip().endswith("; may fail")
     assert "Fastest and cheapest: batch-size 100: " in text
+
+
+@pytest.mark.parametrize(
+    ("given", "note"),
+    [
+        ({}, None),
+        ({"handler": Handler.OTHER, "batch_seconds": 2, "source": Source.FILE, "reducer": Reducer.NONE}, None),
+        (
+            {"handler": Handler.OTHER, "source": Source.LIST, "reducer": Reducer.NONE},
+            "do: a batch's GETs the objects with 64 threads (measure it, and give --batch-seconds).",
+        ),
+        (
+            {"handler": Handler.OTHER, "batch_seconds": 2},
+            "do: that before the map lists the bucket, that after it adds up the results.",
+        ),
+    ],
+)
+def test_should_say_what_is_taken_to_work_as_ours(given: dict[str, Any], note: str | None) -> None:
+    job, settings = job_of({"objects": 1_000} | given, {}, None)
+    made = Answer(forecast(job), settings)
+    shown_once = [shown(report.one(made, None)), shown(report.comparison([made, made], None, Console(width=200)))]
+    if note is None:
+        assert made.notes == ()
+        assert not any("taken to work" in text for text in shown_once)
+    else:
+        (said,) = made.notes
+        assert said.endswith(f" as the wind-speed workflow's {note}")
+        assert [text.count(said) for text in shown_once] == [1, 1]
 
 
 def test_should_choose_among_all_when_all_may_fail() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructs_lib.forecast.constants import CONSTANTS, LOCAL_CLOUD, LOCAL_CONCURRENCY, Constants
-from constructs_lib.forecast.job import Bucket, Child, Job, Reducer, Source
+from constructs_lib.forecast.job import Bucket, Child, Handler, Job, Reducer, Source
 from constructs_lib.forecast.result import SERIES, Case, Limit, Run
 from constructs_lib.forecast.simulation import DRAWS, forecast, simulate
 from constructs_lib.forecast.work import batch_seconds, index_seconds
@@ -152,6 +152,22 @@ def test_should_give_a_batch_the_longer_of_cpu_and_waiting_and_a_part_of_the_sho
     )
 
 
+def test_should_give_a_batch_the_time_that_was_measured_of_one() -> None:
+    job = replace(SMALL, objects=250, batch_seconds=3, function_memory_mb=128)
+    assert [batch_seconds(job, objects, CONSTANTS, case) for objects, case in zip((100, 50, 1), Case, strict=True)] == [
+        3,
+        1.5,
+        0.03,
+    ]
+    run = ideal(replace(SMALL, batch_seconds=3, max_concurrency=5))
+    assert seconds(run) == {Limit.MAX_CONCURRENCY: 3, Limit.WORK: 3}
+
+
+def test_should_keep_to_s3s_limits_when_a_batchs_time_was_measured() -> None:
+    run = ideal(replace(SMALL, batch_seconds=0.001), s3_gets=100)
+    assert seconds(run) == {Limit.S3_GETS: 1}
+
+
 def test_should_list_prefixes_side_by_side_and_the_pages_of_one_in_turn() -> None:
     constants = having({"list_page_seconds": 1}, IDEAL)
     # First the years are asked for; then ten threads have twenty prefixes of three pages each.
@@ -204,6 +220,8 @@ JOBS = st.builds(
     source=st.sampled_from(Source),
     reducer=st.sampled_from(Reducer),
     bucket=st.sampled_from(Bucket),
+    handler=st.sampled_from(Handler),
+    batch_seconds=st.none() | st.floats(0.001, 60),
     region=st.sampled_from(["us-east-1", "eu-central-1"]),
     prefixes=st.integers(1, 120),
     states_per_child=st.integers(1, 4),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from constructs_lib.forecast.constants import CONSTANTS, Constants
-from constructs_lib.forecast.job import Child, Job, Source
+from constructs_lib.forecast.job import Child, Handler, Job, Reducer, Source
 from constructs_lib.forecast.result import Case
 from constructs_lib.forecast.simulation import forecast, simulate
 from constructs_lib.forecast.verdict import batches_granted, binding, failure, verdict
@@ -70,6 +70,22 @@ def test_should_say_first_what_would_fail(allowed: dict[str, float], sentence: s
     said = failure(simulate(FULL, case=Case.PESSIMISTIC), allowing(**allowed))
     assert said is not None
     assert said.startswith(sentence)
+
+
+def test_should_give_functions_that_are_not_ours_lambdas_own_time() -> None:
+    ours = Job(objects=2_000, batch_seconds=50, child=Child.STANDARD)
+    theirs = replace(ours, handler=Handler.OTHER)
+    said = [failure(simulate(job, case=Case.PESSIMISTIC)) for job in (ours, theirs)]
+    assert said == ["At worst a batch's own work takes 50 s and has 40: lower batch_size from 500.", None]
+    short = allowing(index_seconds=1, reduce_seconds=1)
+    assert failure(simulate(theirs, case=Case.PESSIMISTIC), short) is None
+    assert failure(simulate(ours, case=Case.PESSIMISTIC), short) is not None
+
+
+def test_should_advise_no_memory_for_a_time_that_was_measured() -> None:
+    job = Job(objects=1_000, function_memory_mb=128, batch_seconds=30, reducer=Reducer.NONE, source=Source.LIST)
+    assert binding(simulate(job)).endswith(": use smaller batches.")
+    assert ": give the function 1,769 MB, or" in binding(simulate(replace(job, batch_seconds=None, mean_bytes=900_000)))
 
 
 def test_should_know_that_standard_children_may_take_a_year() -> None:

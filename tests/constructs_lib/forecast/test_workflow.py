@@ -15,7 +15,7 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from constructs_lib import ItemFormat, ObjectSource, S3DistributedMap
 from constructs_lib.assembly import Assembly
-from constructs_lib.forecast.job import Bucket, Child, Reducer, Source
+from constructs_lib.forecast.job import Bucket, Child, Handler, Reducer, Source
 from constructs_lib.forecast.workflow import MapSettings, read_map
 from tests.cdk import make_app
 from tests.constructs_lib.forecast.assemblies import INVOKE, MAP, JsonObject, changed, child, definition, job, write
@@ -60,6 +60,7 @@ def test_should_read_the_wind_speed_workflow(monkeypatch: pytest.MonkeyPatch) ->
         "source": Source.INDEX,
         "reducer": Reducer.FUNCTION,
         "bucket": Bucket.PUBLIC,
+        "handler": Handler.WIND_SPEED,
         "function_memory_mb": 1_769,
     }
     assert job(settings).objects == 600_000
@@ -69,7 +70,8 @@ def test_should_read_a_map_of_another_job(monkeypatch: pytest.MonkeyPatch) -> No
     found = job(read_map(example("distributed_map", monkeypatch)), objects=20_000)
     assert (found.objects, found.batch_size, found.max_concurrency) == (20_000, 100, 50)
     assert (found.child, found.source, found.reducer) == (Child.EXPRESS, Source.LIST, Reducer.FUNCTION)
-    assert (found.function_memory_mb, found.parent_states, found.bucket) == (128, 3, Bucket.OWN)
+    assert (found.function_memory_mb, found.parent_states) == (128, 3)
+    assert (found.bucket, found.handler) == (Bucket.OWN, Handler.OTHER)
 
 
 def test_should_say_where_each_value_stands(read: Callable[..., MapSettings]) -> None:
@@ -85,6 +87,7 @@ def test_should_say_where_each_value_stands(read: Callable[..., MapSettings]) ->
         "source": (Source.LIST, "ItemReader's listObjectsV2"),
         "reducer": (Reducer.NONE, "no function after the map"),
         "bucket": (Bucket.OWN, "not noaa-gsod-pds"),
+        "handler": (Handler.OTHER, "the function Reader: Handler"),
         "function_memory_mb": (512, "the function Reader: MemorySize"),
         "lambda_concurrency": (30, "the function Reader: ReservedConcurrentExecutions"),
     }
@@ -342,6 +345,7 @@ def test_should_ask_for_the_memory_of_a_function_of_elsewhere(read: Callable[...
     settings = read(child(MAP, A=changed(INVOKE, "Arguments", "FunctionName", to=name)))
     with pytest.raises(ValueError, match=r"isn't in this assembly. Fix: give --function-memory-mb."):
         job(settings)
+    assert job(settings, function_memory_mb=128).handler is Handler.OTHER
 
 
 def test_should_refuse_children_without_a_function(read: Callable[..., MapSettings]) -> None:
