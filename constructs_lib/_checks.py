@@ -19,10 +19,10 @@ def usage_error(where: "Construct | str", argument: str, given: object, *, allow
     return ValueError(f"{place}: {argument} is {_shown(given)}; allowed: {allowed}. {fix}")
 
 
-def check_integer(construct: "Construct", argument: str, value: int, *, low: int, high: int, fix: str) -> None:
+def check_integer(where: "Construct | str", argument: str, value: int, *, low: int, high: int, fix: str) -> None:
     """Raise ValueError unless `value` is a whole number from `low` to `high`, or a token."""
     if not (is_whole_number(value) and low <= value <= high) and not is_token(value):
-        raise usage_error(construct, argument, value, allowed=f"a whole number from {low:,} to {high:,}", fix=fix)
+        raise usage_error(where, argument, value, allowed=f"a whole number from {low:,} to {high:,}", fix=fix)
 
 
 def check_percentage(construct: "Construct", argument: str, value: float, *, fix: str) -> None:
@@ -78,10 +78,18 @@ def is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
+def is_expression(value: object) -> TypeGuard[str]:
+    """Whether `value` is text that can be a JSONata expression, without the `{% %}` around it."""
+    return isinstance(value, str) and bool(value.strip()) and not value.lstrip().startswith("{%")
+
+
 def is_token(value: object) -> bool:
     """Whether `value` is known at deployment only."""
-    # A number that isn't finite can't be sent to jsii: its process would end.
-    return not (isinstance(value, float) and not math.isfinite(value)) and Token.is_unresolved(value)
+    # Nothing else can be sent to jsii, and at a number that isn't finite its process would end.
+    texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    finite = isinstance(value, int | float) and math.isfinite(value)
+    known = isinstance(value, str) or texts or finite or hasattr(type(value), "__jsii_type__")
+    return known and Token.is_unresolved(value)
 
 
 def _shown(value: object) -> str:

@@ -8,7 +8,7 @@ deployment, or silently takes for another, is refused here, at construction.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from aws_cdk import Annotations, Duration, Token
@@ -18,7 +18,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 
-from constructs_lib._checks import check_bucket, check_integer, check_percentage, usage_error
+from constructs_lib._checks import check_bucket, check_integer, check_kind, check_machine, check_percentage, usage_error
+from constructs_lib._json_values import json_object
 from constructs_lib._lambda_task import LambdaTask, jsonata
 from constructs_lib._nested_task import state_with_credentials
 from constructs_lib._query_language import jsonpath_in_chain, jsonpath_in_processor
@@ -30,7 +31,7 @@ from constructs_lib._run_limits import (
     warn_of_express_child,
     warn_of_transitions,
 )
-from constructs_lib.object_source import KeyExpression, ObjectSource, key_pattern, key_statements, key_value
+from constructs_lib.object_source import KeyExpression, ObjectSource, check_key, key_pattern, key_statements, key_value
 from constructs_lib.retries import EXPRESS_SECONDS, LAMBDA_RETRIES, RetryPolicy
 from constructs_lib.state_items import StateItems
 
@@ -100,7 +101,8 @@ class S3DistributedMap(sfn.StateMachineFragment):
         child_type: EXPRESS children end after 5 minutes and cost less; STANDARD ones may take a year.
         label: Names the children's metrics and ARNs; 40 characters. Omitted: the words of `construct_id`, each with a
             capital: "Scan images" is ScanImages.
-        batch_input: What each batch gets beside its items, as `BatchInput`, JSONata in its values. Omitted: nothing.
+        batch_input: What each batch gets beside its items, as `BatchInput`: JSON, with JSONata in its values and
+            `{% null %}` for null. Omitted: nothing.
         item_selector: What an item is made of, JSONata in its values. Omitted: `{"key": <the object's key>}` where the
             source's items name objects, else the item as it is.
         retry_policy: For the tasks that are made of functions. Omitted: `LAMBDA_RETRIES`. A chain brings its own.
@@ -166,8 +168,11 @@ class S3DistributedMap(sfn.StateMachineFragment):
                 fix="Use ObjectSource.from_listing(…) or another of its from_ methods.",
             )
         source.check(self)
-        self._check_template("item_selector", item_selector)
-        self._check_template("batch_input", batch_input)
+        item_selector = self._checked_template("item_selector", item_selector)
+        batch_input = self._checked_template("batch_input", batch_input)
+        check_kind(self, "child_type", child_type, sfn.StateMachineType, fix="Use sfn.StateMachineType.STANDARD.")
+        if retry_policy is not None:
+            check_kind(self, "retry_policy", retry_policy, RetryPolicy, fix="Use LAMBDA_RETRIES, or a RetryPolicy(…).")
         prefix = self._checked_prefix(self._label if results_prefix is None else results_prefix)
         if retry_policy is not None and not _is_function(processor) and not _is_function(reducer):
             raise usage_error(
@@ -259,6 +264,7 @@ class S3DistributedMap(sfn.StateMachineFragment):
         `metric_name` is one of AWS/States: ExecutionsStarted, ExecutionsSucceeded, ExecutionsFailed, …
         A failed child is a failed *batch*, after its retries; a rejected object is none.
         """
+        check_machine(self, "state_machine", state_machine)
         return cloudwatch.Metric(
             namespace="AWS/States",
             metric_name=metric_name,
@@ -302,9 +308,12 @@ class S3DistributedMap(sfn.StateMachineFragment):
                     fix=f"The state {name!r} would have {len(name)}. Choose a shorter one.",
                 )
 
-    def _check_template(self, argument: str, template: Mapping[str, Any] | None) -> None:
+    def _checked_template(self, argument: str, template: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        if template is None:
+            return None
+        checked = json_object(self, argument, template)
         example = "$states.context.Map.Item.Value" if argument == "item_selector" else "$states.input"
-        for name in template or {}:
+        for name in _names_in(checked):
             if name.endswith(".$"):
                 raise usage_error(
                     self,
@@ -313,6 +322,7 @@ class S3DistributedMap(sfn.StateMachineFragment):
                     allowed="names without the .$ of JSONPath",
                     fix=f'Use {{"{name[:-2]}": "{{% {example} %}}"}}, in JSONata.',
                 )
+        return checked
 
     def _refuse_jsonpath(self, argument: str, found: str | None) -> None:
         if found is not None:
@@ -333,7 +343,7 @@ class S3DistributedMap(sfn.StateMachineFragment):
             )
 
     def _checked_label(self, label: str | None, construct_id: str) -> str:
-        if Token.is_unresolved(label):
+        if label is not None and (not isinstance(label, str) or Token.is_unresolved(label)):
             raise usage_error(self, "label", label, allowed="plain text", fix="It is part of ARNs.")
         words = (word[:1].upper() + word[1:] for word in re.split(r"[\W_]+", construct_id))
         chosen = "".join(words) if label is None else label
@@ -363,8 +373,9 @@ class S3DistributedMap(sfn.StateMachineFragment):
             )
 
     def _checked_prefix(self, prefix: str | KeyExpression) -> str | KeyExpression:
+        check_key(self, "results_prefix", prefix, fix="Leave it out for the label.")
         pattern = key_pattern(prefix)
-        if not Token.is_unresolved(pattern) and (not pattern or pattern != pattern.strip("/")):
+        if not Token.is_unresolved(pattern) and pattern != pattern.strip("/"):
             raise usage_error(
                 self,
                 "results_prefix",
@@ -438,6 +449,14 @@ def _least_item_bytes(rendered: Mapping[str, Any], *, only_key: bool) -> int:
     return len(
         json.dumps({"key": (prefix if known else "") or "k"}, separators=(",", ":"), ensure_ascii=False).encode()
     )
+
+
+def _names_in(value: object) -> Iterator[str]:
+    """Each name in a template, at any depth."""
+    if isinstance(value, Mapping):
+        yield from value
+    for member in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _names_in(member)
 
 
 def is_chain(step: object) -> TypeGuard[sfn.IChainable]:

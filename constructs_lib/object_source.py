@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.htm
 https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 
-from constructs_lib._checks import check_bucket, check_integer, check_kind, usage_error
+from constructs_lib._checks import check_bucket, check_integer, check_kind, is_expression, usage_error
 from constructs_lib._lambda_task import jsonata
 from constructs_lib.item_format import ItemFormat, csv_config
 
@@ -26,22 +27,89 @@ if TYPE_CHECKING:
 MAX_ITEMS = 100_000_000
 """Step Functions reads at most this many items in one map run."""
 
+_MAX_KEY_BYTES = 1024
+"""Of UTF-8: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+_TOKEN = re.compile(r"\$\{Token\[[^\]]*\]\}")
+"""What stands in a text for a value that is known at deployment only."""
+
+_COMPRESSED = (".gz", ".zstd")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyExpression:
     """A key or prefix that is known only when the execution runs.
 
     `jsonata` is the expression, without the `{% %}` around it. `pattern` matches every key that it can yield (`*` for
-    any text, slashes included): permissions are granted for it.
+    any text, slashes included; `?` for one character): permissions are granted for it. `*` alone is the whole bucket.
 
     Example::
 
         KeyExpression(jsonata="'runs/' & $states.context.Execution.Name & '/objects.csv'", pattern="runs/*/objects.csv")
 
+    Raises:
+        ValueError: for a `jsonata` that isn't an expression without the `{% %}` around it, or a `pattern` that is empty
+            or has a variable of IAM or CloudFormation in it.
+
     """
 
     jsonata: str
     pattern: str
+
+    def __post_init__(self) -> None:
+        if not is_expression(self.jsonata):
+            raise usage_error(
+                "KeyExpression",
+                "jsonata",
+                self.jsonata,
+                allowed="a JSONata expression without the {% %} around it",
+                fix="""Use such as jsonata="'runs/' & $states.input.run".""",
+            )
+        _check_text("KeyExpression", "pattern", self.pattern, fix="For any text use *, for one character ?.")
+
+
+def check_key(
+    where: "Construct | str",
+    argument: str,
+    key: object,
+    *,
+    fix: str = "For one that is known only when the execution runs, use KeyExpression.",
+) -> None:
+    """Raise ValueError unless `key` is a key or prefix that Step Functions, IAM and S3 take for the same objects."""
+    if isinstance(key, KeyExpression):
+        return
+    if isinstance(key, str) and key.lstrip().startswith("{%"):
+        fix = "To Step Functions it is JSONata: use KeyExpression(jsonata=…, pattern=…)."
+        raise usage_error(where, argument, key, allowed="a text, or a KeyExpression", fix=fix)
+    text = _check_text(where, argument, key, fix=fix)
+    if "*" in text or "?" in text:
+        raise usage_error(
+            where,
+            argument,
+            key,
+            allowed="a text without * and ? (to IAM they are any text, to S3 themselves)",
+            fix="Use KeyExpression, whose pattern may have them.",
+        )
+
+
+def _check_text(where: "Construct | str", argument: str, key: object, *, fix: str) -> str:
+    """Return what is known of `key` at synth."""
+    allowed = f"1 to {_MAX_KEY_BYTES:,} bytes of text"
+    if not isinstance(key, str) or not key or re.search(r"[\ud800-\udfff]", key):
+        raise usage_error(where, argument, key, allowed=allowed, fix=fix)
+    text = _TOKEN.sub("", key)
+    size = len(text.encode())
+    if size > _MAX_KEY_BYTES:
+        raise usage_error(where, argument, f"{size:,} bytes", allowed=allowed, fix="S3 has no longer keys.")
+    if "${" in text:
+        raise usage_error(
+            where,
+            argument,
+            text,
+            allowed="a text without ${, which begins a variable of IAM and of CloudFormation",
+            fix="For a value of the stack use its token, such as parameter.value_as_string or Fn.sub(…).",
+        )
+    return text
 
 
 def key_value(key: str | KeyExpression) -> str:
@@ -83,6 +151,11 @@ def _below(prefix: str | KeyExpression) -> str:
     return f"{key_pattern(prefix).rstrip('*')}*"
 
 
+def _check_prefix(where: str, prefix: object) -> None:
+    if prefix != "":
+        check_key(where, "prefix", prefix, fix="Leave it out for the whole bucket.")
+
+
 def _prefix_argument(prefix: str | KeyExpression) -> Mapping[str, str]:
     return {"Prefix": key_value(prefix)} if prefix else {}
 
@@ -92,15 +165,15 @@ def _format_config(where: str, item_format: ItemFormat) -> Mapping[str, Any]:
     return item_format.reader_config
 
 
-def check_max_items(construct: "Construct", value: int | str | None) -> None:
+def check_max_items(where: "Construct | str", value: int | str | None) -> None:
     """Raise ValueError unless `value` is a number of items, an expression, or None."""
     if value is None:
         return
     if not isinstance(value, str):
-        check_integer(construct, "max_items", value, low=1, high=MAX_ITEMS, fix="Leave it out for every item.")
-    elif not value.strip() or value.lstrip().startswith("{%"):
+        check_integer(where, "max_items", value, low=1, high=MAX_ITEMS, fix="Leave it out for every item.")
+    elif not is_expression(value):
         raise usage_error(
-            construct,
+            where,
             "max_items",
             value,
             allowed="a number, or a JSONata expression without the {% %} around it",
@@ -116,6 +189,9 @@ class ObjectSource:
     `from_contents`, `from_athena`). Step Functions reads buckets of its own Region only, and lists those of its own
     account only. Each source brings the permissions that it needs: for its keys and prefixes, and for the buckets' own
     KMS keys.
+
+    A key or prefix is text without `*`, `?` and `${`, which IAM and CloudFormation would take for more than themselves,
+    or a `KeyExpression`.
 
     Each takes `max_items`: the map stops reading after so many. A string is a JSONata expression, without the `{% %}`
     around it. Omitted: all items, of which Step Functions reads 100 million.
@@ -137,6 +213,7 @@ class ObjectSource:
         data_bucket: s3.IBucket | None = None,
     ) -> None:
         """Prefer the `from_` methods: they know which arguments and permissions go together."""
+        check_max_items("ObjectSource", max_items)
         self._bucket = bucket
         self._data_bucket = data_bucket
         self._api = api
@@ -155,7 +232,9 @@ class ObjectSource:
         An item is `{"Key": …, "Size": …, "Etag": …, "LastModified": …, "StorageClass": …}`, also of each folder that
         the S3 console made.
         """
-        check_bucket("ObjectSource.from_listing", "bucket", bucket)
+        where = "ObjectSource.from_listing"
+        check_bucket(where, "bucket", bucket)
+        _check_prefix(where, prefix)
         return cls(
             bucket,
             api="listObjectsV2",
@@ -186,7 +265,8 @@ class ObjectSource:
 
         """
         where = "ObjectSource.from_csv"
-        if not column or "`" in column:
+        check_key(where, "key", key)
+        if not isinstance(column, str) or not column or "`" in column:
             raise usage_error(where, "column", column, allowed="a name without a backtick", fix="Rename the column.")
         config = csv_config(where, headers, delimiter)
         if headers is not None and column not in headers:
@@ -212,9 +292,22 @@ class ObjectSource:
         """Every item in the object `key`: its rows, lines or elements, whatever they are, as `item_format` says.
 
         The object may have 10 GB, an item 8 MB if an item_selector brings it below 256 KiB.
+
+        Raises:
+            ValueError: for Parquet in an object whose key ends in `.gz` or `.zstd`.
+
         """
         where = "ObjectSource.from_file"
         config = _format_config(where, item_format)
+        check_key(where, "key", key)
+        if config["InputType"] == "PARQUET" and key_pattern(key).endswith(_COMPRESSED):
+            raise usage_error(
+                where,
+                "key",
+                key_pattern(key),
+                allowed="of Parquet, one that doesn't end in .gz or .zstd (Step Functions doesn't decompress it)",
+                fix="Compress inside the file: GZIP, ZSTD and Snappy are read.",
+            )
         return cls._of_object(where, bucket, key=key, reader_config=config, item_key=None, max_items=max_items)
 
     @classmethod
@@ -237,6 +330,7 @@ class ObjectSource:
         """
         where = "ObjectSource.from_contents"
         check_bucket(where, "bucket", bucket)
+        _check_prefix(where, prefix)
         config = _format_config(where, item_format)
         if "ItemsPointer" in config:
             raise usage_error(
@@ -271,6 +365,7 @@ class ObjectSource:
 
         """
         where = "ObjectSource.from_inventory"
+        check_key(where, "manifest_key", manifest_key)
         pattern = key_pattern(manifest_key)
         folders = [] if Token.is_unresolved(pattern) else pattern.split("/")
         if len(folders) < 4 or folders[-1] != "manifest.json":
@@ -324,6 +419,9 @@ class ObjectSource:
                 allowed="ItemFormat.csv(headers=…), ItemFormat.json_lines(), ItemFormat.parquet()",
                 fix="UNLOAD writes JSON as lines, and CSV without a header row.",
             )
+        check_key(where, "manifest_key", manifest_key)
+        check_key(where, "data_prefix", data_prefix, fix="Name the folder that UNLOAD was told to write to.")
+        check_bucket(where, "bucket", bucket)
         holder = bucket if data_bucket is None else data_bucket
         check_bucket(where, "data_bucket", holder)
         return cls._of_object(
@@ -369,7 +467,6 @@ class ObjectSource:
 
     def check(self, construct: "Construct") -> None:
         """Raise ValueError for a source that Step Functions can't read from the stack of `construct`."""
-        check_max_items(construct, self._max_items)
         lists = self._api == "listObjectsV2"
         stack = Stack.of(construct)
         for bucket in (self._bucket, self._data_bucket):
@@ -424,5 +521,5 @@ class ObjectSource:
         return self._statements
 
     def validate_item_reader(self) -> list[str]:
-        """Return no error: `check` has raised them all."""
+        """Return no error: all that can be known without the stack was raised when the source was made."""
         return []

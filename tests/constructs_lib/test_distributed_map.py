@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +23,7 @@ from constructs_lib import (
     StateItems,
 )
 from constructs_lib.distributed_map import RETRIES_OUTLAST_CHILD
-from tests.cdk import definition_of, make_app, statements_of, states_in, template_of
+from tests.cdk import definition_of, make_app, only, shown, statements_of, states_in, template_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -315,10 +317,6 @@ def test_should_warn_of_retries_that_an_express_child_has_no_time_for(
     assert [RETRIES_OUTLAST_CHILD in warning for warning in found] == ([True] if warns else [])
 
 
-def listing(**kwargs: Any) -> Callable[[Job], dict[str, Any]]:
-    return lambda job: {"source": ObjectSource.from_listing(job.objects, **kwargs)}
-
-
 def chain_with_retries(job: Job) -> dict[str, Any]:
     return {"processor": sfn.Pass.jsonata(job.stack, "First"), "retry_policy": SLOW}
 
@@ -339,6 +337,10 @@ def bucket_of(**kwargs: Any) -> Callable[[Job], dict[str, Any]]:
     return arguments
 
 
+def batch_input(value: Any) -> dict[str, Any]:
+    return {"batch_input": value, "max_items_per_batch": 5}
+
+
 BAD_ARGUMENTS: list[tuple[dict[str, Any] | Callable[[Job], dict[str, Any]], str]] = [
     ({"max_items_per_batch": 0}, r"max_items_per_batch is 0; allowed: a whole number from 1 to 100,000,000\. "),
     ({"max_items_per_batch": 1.5}, r"max_items_per_batch is 1\.5; allowed: "),
@@ -355,7 +357,23 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any] | Callable[[Job], dict[str, Any]], str]
     ({"label": "no spaces"}, r"label is 'no spaces'; allowed: "),
     ({"label": Token.as_string({"Ref": "AWS::StackName"})}, "label is a value known at deployment only; allowed: "),
     ({"results_prefix": "a/"}, r"results_prefix is 'a/'; allowed: a prefix without a slash"),
-    ({"results_prefix": ""}, r"results_prefix is ''; allowed: "),
+    ({"results_prefix": ""}, r"results_prefix is ''; allowed: 1 to 1,024 bytes of text\. Leave it out for the label\."),
+    ({"results_prefix": 5}, "results_prefix is 5; allowed: 1 to 1,024 bytes"),
+    ({"results_prefix": "a*"}, r"results_prefix is 'a\*'; allowed: a text without \* and \?"),
+    ({"label": 5}, "label is 5; allowed: plain text"),
+    ({"child_type": "EXPRESS"}, r"child_type is 'EXPRESS'; allowed: StateMachineType\. "),
+    ({"retry_policy": 5}, r"retry_policy is 5; allowed: RetryPolicy\. "),
+    ({"max_items_per_batch": {5}}, "max_items_per_batch is of type set; allowed: a whole number"),
+    ({"item_selector": "{% $a %}"}, r"item_selector is '\{% \$a %\}'; allowed: a mapping of names to JSON values\. "),
+    (batch_input([1]), r"batch_input is \[1\]; allowed: a mapping of names to JSON values\. "),
+    (batch_input({"a": {"b": [0, float("nan")]}}), r"batch_input\['a'\]\['b'\]\[1\] is nan; allowed: .*finite numbers"),
+    (batch_input({"a": float("inf")}), r"batch_input\['a'\] is inf; allowed: "),
+    (batch_input({"a": {1}}), r"batch_input\['a'\] is of type set; allowed: "),
+    (batch_input({"a": None}), r"batch_input\['a'\] is None; allowed: .*Leave it out, or use '\{% null %\}'"),
+    (batch_input({"a": [None]}), r"batch_input\['a'\]\[0\] is None; allowed: .*Leave it out, or use '\{% null %\}'"),
+    (batch_input({"a": 2**53}), r"batch_input\['a'\] is 9007199254740992; allowed: "),
+    (batch_input({"a": {1: 2}}), r"a name in batch_input\['a'\] is 1; allowed: text\. Use '1'"),
+    (batch_input({"a": [{"b.$": "$.b"}]}), r"batch_input is 'b\.\$'; allowed: names without the \.\$ of JSONPath"),
     ({"source": "images"}, r"source is 'images'; allowed: ObjectSource, StateItems\. Use ObjectSource\.from_listing"),
     (lambda job: {"source": job.objects}, r"source is of type Bucket; allowed: ObjectSource, StateItems\. "),
     ({"source": StateItems(" ")}, r"source is ' '; allowed: StateItems of a JSONata expression without"),
@@ -380,10 +398,6 @@ BAD_ARGUMENTS: list[tuple[dict[str, Any] | Callable[[Job], dict[str, Any]], str]
         {"tolerated_failure_percentage": Token.as_number({"Ref": "Share"})},
         "tolerated_failure_percentage is a value known at deployment only; allowed: a number from 0 to 100",
     ),
-    (listing(max_items=1.5), r"max_items is 1\.5; allowed: a whole number"),
-    (listing(max_items=0), r"max_items is 0; allowed: a whole number from 1 to 100,000,000\. "),
-    (listing(max_items="{% 5 %}"), r"max_items is '\{% 5 %\}'; allowed: a number, or a JSONata expression without"),
-    (listing(max_items=""), r"max_items is ''; allowed: a number, or a JSONata expression without the \{% %\}"),
     (chain_with_retries, r"retry_policy is 'given'; allowed: with a Lambda function"),
     (bucket_of(region="eu-west-1"), r"source is 'a bucket of Region eu-west-1'; allowed: .*us-east-1"),
     (file_of(region="eu-west-1"), r"source is 'a bucket of Region eu-west-1'; allowed: .*reads no other.*Deploy"),
@@ -399,6 +413,23 @@ def test_should_refuse_what_aws_would_refuse_or_misread(
     with pytest.raises(ValueError, match=f"^Jobs/Scan images: {message}") as caught:
         job.map(**(arguments(job) if callable(arguments) else arguments))
     assert "\n" not in str(caught.value)
+
+
+def test_should_pass_json_on_as_it_is() -> None:
+    known = {"a": (1, [True, -0.5, 2**53 - 1]), "b": {"c": {}, "d": "{% null %}"}}
+    text, number, group = Token.as_any({"Ref": "T"}), Token.as_number({"Ref": "N"}), Token.as_any({"of": [1]})
+    value = known | {"text": text, "number": number, "in": [{"group": group}]}
+    template = Job().template(batch_input=MappingProxyType(value), item_selector=value, max_items_per_batch=5)
+    definition = shown(only(template, "AWS::StepFunctions::StateMachine")["DefinitionString"])
+    scan = json.loads(definition.replace(":${N}", ":5"))["States"]["Scan images"]
+    expected = json.loads(json.dumps(known)) | {"text": "${T}", "number": 5, "in": [{"group": {"of": [1]}}]}
+    assert scan["ItemBatcher"]["BatchInput"] == expected
+    assert scan["ItemSelector"] == expected
+
+
+def test_should_count_the_children_of_a_state_machine_only() -> None:
+    with pytest.raises(ValueError, match=r"^Jobs/Scan images: state_machine is 'scan'; allowed: "):
+        Job().map().metric_children("ExecutionsFailed", state_machine="scan")  # type: ignore[arg-type]
 
 
 JSONPATH: dict[str, tuple[Callable[[Job], sfn.IChainable], str]] = {

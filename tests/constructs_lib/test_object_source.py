@@ -99,6 +99,37 @@ def granted(source: ObjectSource) -> list[Any]:
     return list(shown(Stack.of(source.bucket).resolve(statements)))
 
 
+def test_should_take_all_of_a_bucket_when_told_so() -> None:
+    """No prefix is all keys, and so is the pattern `*`: of these two only."""
+    objects, lines = "arn:${AWS::Partition}:s3:::objects", ItemFormat.json_lines()
+    read = {"Action": "s3:GetObject", "Effect": "Allow", "Resource": f"{objects}/*"}
+    everything = {"Action": "s3:ListBucket", "Effect": "Allow", "Resource": objects}
+    contents = [ObjectSource.from_contents(bucket(), item_format=lines, **prefix) for prefix in ({}, {"prefix": ""})]
+    assert [granted(source) for source in contents] == [[everything, read]] * 2
+    key = KeyExpression(jsonata="$states.input.key", pattern="*")
+    assert granted(ObjectSource.from_file(bucket(), key=key, item_format=lines)) == [read]
+
+
+def test_should_take_keys_and_prefixes_that_are_known_at_deployment_only() -> None:
+    objects, lines = "arn:${AWS::Partition}:s3:::objects", ItemFormat.json_lines()
+    token = Token.as_string({"Ref": "Folder"})
+    source = ObjectSource.from_contents(bucket(), prefix=f"{token}/{token}/", item_format=lines)
+    assert [statement["Resource"] for statement in granted(source)] == [objects, f"{objects}/${{Folder}}/${{Folder}}/*"]
+    assert granted(ObjectSource.from_csv(bucket(), key=token))[0]["Resource"] == f"{objects}/${{Folder}}"
+    pattern = KeyExpression(jsonata="$states.input.key", pattern=f"{token}/*")
+    assert granted(ObjectSource.from_csv(bucket(), key=pattern))[0]["Resource"] == f"{objects}/${{Folder}}/*"
+    athena_source = ObjectSource.from_athena(bucket(), manifest_key=token, data_prefix=token, item_format=lines)
+    assert granted(athena_source)[0]["Resource"] == [f"{objects}/${{Folder}}", f"{objects}/${{Folder}}*"]
+    assert ItemFormat.json(items_pointer=token).reader_config["ItemsPointer"] == token
+
+
+@pytest.mark.parametrize("key", ["k" * 1_024, "größe $5 {a} ~!.csv", "/a//b/", "é" * 512])
+def test_should_take_any_key_that_s3_and_iam_mean_alike(key: str) -> None:
+    source = ObjectSource.from_csv(bucket(), key=key)
+    assert source.render()["Arguments"]["Key"] == key
+    assert granted(source)[0]["Resource"] == f"arn:${{AWS::Partition}}:s3:::objects/{key}"
+
+
 def test_should_grant_plain_keys_and_prefixes_to_the_letter() -> None:
     objects, lines = "arn:${AWS::Partition}:s3:::objects", ItemFormat.json_lines()
     everything = {"Action": "s3:ListBucket", "Effect": "Allow", "Resource": objects}
@@ -166,6 +197,11 @@ def test_should_decode_the_keys_of_an_inventory(written: str, key: str) -> None:
     assert evaluated(source, {"Key": written}) == key
 
 
+@pytest.mark.parametrize("pointer", ["/a~0b/c~1d", "/", "/größe/0"])
+def test_should_take_any_json_pointer(pointer: str) -> None:
+    assert ItemFormat.json(items_pointer=pointer).reader_config["ItemsPointer"] == pointer
+
+
 def evaluated(source: ObjectSource, value: object) -> object:
     """The key that `item_key` finds in an item."""
     expression = Jsonata(str(source.item_key))
@@ -181,14 +217,77 @@ FORMATS = r"allowed: ItemFormat\.csv\(headers=…\), ItemFormat\.json_lines\(\),
 
 
 def athena(item_format: Any, **more: Any) -> ObjectSource:
-    return ObjectSource.from_athena(bucket(), manifest_key="k", data_prefix="p/", item_format=item_format, **more)
+    given = {"manifest_key": "k", "data_prefix": "p/"} | more
+    return ObjectSource.from_athena(bucket(), item_format=item_format, **given)
 
 
 def inventory(manifest_key: str | KeyExpression) -> ObjectSource:
     return ObjectSource.from_inventory(bucket(), manifest_key=manifest_key)
 
 
+def file(key: Any, item_format: ItemFormat | None = None) -> ObjectSource:
+    return ObjectSource.from_file(bucket(), key=key, item_format=item_format or ItemFormat.json_lines())
+
+
+def listing(**arguments: Any) -> ObjectSource:
+    return ObjectSource.from_listing(bucket(), **arguments)
+
+
+def contents(prefix: Any) -> ObjectSource:
+    return ObjectSource.from_contents(bucket(), prefix=prefix, item_format=ItemFormat.json_lines())
+
+
+def expression(jsonata: Any = "$k", pattern: Any = "a/*") -> KeyExpression:
+    return KeyExpression(jsonata=jsonata, pattern=pattern)
+
+
+BYTES = r"; allowed: 1 to 1,024 bytes of text\. "
+WILDCARD = r"; allowed: a text without \* and \? .*Use KeyExpression"
+VARIABLE = r"; allowed: a text without \$\{, which begins a variable of IAM and of CloudFormation\. .*token"
+JSONATA = r"; allowed: a JSONata expression without the \{% %\} around it\. "
+POINTER = "; allowed: a JSON Pointer such as '/inventory/products', in a name ~0 for ~ and ~1 for /. "
+PARQUET = r"; allowed: of Parquet, one that doesn't end in \.gz or \.zstd .*Compress inside the file"
+WHOLE_BUCKET = "Leave it out for the whole bucket."
+
 BAD: list[tuple[Callable[[], object], str]] = [
+    (lambda: file(""), f"from_file: key is ''{BYTES}"),
+    (lambda: file(5), f"from_file: key is 5{BYTES}"),
+    (lambda: file("a\ud800"), rf"from_file: key is 'a\\ud800'{BYTES}"),
+    (lambda: file("k" * 1_025), f"from_file: key is '1,025 bytes'{BYTES}"),
+    (lambda: file("é" * 513), f"from_file: key is '1,026 bytes'{BYTES}"),
+    (lambda: file("sta*.csv"), rf"from_file: key is 'sta\*\.csv'{WILDCARD}"),
+    (lambda: file("{% $states.input.key %}"), r"key is '\{% .*%\}'; allowed: a text, or a KeyExpression\. To Step"),
+    (lambda: file("a.parquet.gz", ItemFormat.parquet()), rf"from_file: key is 'a\.parquet\.gz'{PARQUET}"),
+    (lambda: file(expression(pattern="*.zstd"), ItemFormat.parquet()), rf"from_file: key is '\*\.zstd'{PARQUET}"),
+    (lambda: listing(prefix=None), f"from_listing: prefix is None{BYTES}{WHOLE_BUCKET}"),
+    (lambda: listing(prefix="p" * 1_025), f"from_listing: prefix is '1,025 bytes'{BYTES}"),
+    (lambda: listing(prefix="${x}/"), rf"from_listing: prefix is '\$\{{x\}}/'{VARIABLE}"),
+    (lambda: listing(prefix=Token.as_string({"Ref": "A"}) + "/*"), f"prefix is a value known .* only{WILDCARD}"),
+    (lambda: listing(max_items=1.5), r"ObjectSource: max_items is 1\.5; allowed: a whole number"),
+    (lambda: listing(max_items=0), r"max_items is 0; allowed: a whole number from 1 to 100,000,000\. "),
+    (lambda: listing(max_items=True), "max_items is True; allowed: a whole number"),
+    (lambda: listing(max_items={5}), "max_items is of type set; allowed: a whole number"),
+    (lambda: listing(max_items="{% 5 %}"), r"max_items is '\{% 5 %\}'; allowed: a number, or a JSONata expression"),
+    (lambda: listing(max_items=""), r"max_items is ''; allowed: a number, or a JSONata expression without the \{% %\}"),
+    (lambda: contents(False), f"from_contents: prefix is False{BYTES}{WHOLE_BUCKET}"),
+    (lambda: contents("a?/"), rf"from_contents: prefix is 'a\?/'{WILDCARD}"),
+    (lambda: ObjectSource.from_csv(bucket(), key=""), f"from_csv: key is ''{BYTES}"),
+    (lambda: ObjectSource.from_csv(bucket(), key="k", column=5), "from_csv: column is 5; allowed: a name without a"),  # type: ignore[arg-type]
+    (lambda: inventory("a/*/c/manifest.json"), rf"from_inventory: manifest_key is 'a/\*/c/manifest\.json'{WILDCARD}"),
+    (lambda: inventory(5), f"from_inventory: manifest_key is 5{BYTES}"),  # type: ignore[arg-type]
+    (lambda: athena(ItemFormat.parquet(), manifest_key=""), f"from_athena: manifest_key is ''{BYTES}"),
+    (lambda: athena(ItemFormat.parquet(), data_prefix=""), f"from_athena: data_prefix is ''{BYTES}Name the folder"),
+    (lambda: athena(ItemFormat.parquet(), data_prefix="a*"), rf"from_athena: data_prefix is 'a\*'{WILDCARD}"),
+    (lambda: expression(jsonata=""), f"KeyExpression: jsonata is ''{JSONATA}"),
+    (lambda: expression(jsonata="{% 'x' %}"), rf"KeyExpression: jsonata is \"\{{% 'x' %\}}\"{JSONATA}"),
+    (lambda: expression(jsonata=5), f"KeyExpression: jsonata is 5{JSONATA}"),
+    (lambda: expression(pattern=""), f"KeyExpression: pattern is ''{BYTES}For any text use"),
+    (lambda: expression(pattern=None), f"KeyExpression: pattern is None{BYTES}"),
+    (lambda: expression(pattern="${aws:username}/*"), rf"pattern is '\$\{{aws:username\}}/\*'{VARIABLE}"),
+    (lambda: ItemFormat({}), r"ItemFormat: reader_config is \{\}; allowed: a mapping with an InputType of CSV, JSON, "),
+    (lambda: ItemFormat.csv(headers=[""]), r"headers is \[''\]; allowed: a list of different names, none empty\. "),
+    (lambda: ItemFormat.json(items_pointer="/a~2"), f"ItemFormat.json: items_pointer is '/a~2'{POINTER}"),
+    (lambda: ItemFormat.json(items_pointer="/" * 40 + "~"), f"ItemFormat.json: items_pointer is '/+~'{POINTER}"),
     (lambda: ObjectSource.from_csv(bucket(), key="k", column=""), "from_csv: column is ''; allowed: a name without a"),
     (lambda: ObjectSource.from_csv(bucket(), key="k", column="a`b"), "from_csv: column is 'a`b'; allowed: a name"),
     (
@@ -222,9 +321,18 @@ BAD: list[tuple[Callable[[], object], str]] = [
         lambda: ItemFormat.csv(delimiter="COLON"),
         "ItemFormat.csv: delimiter is 'COLON'; allowed: COMMA, PIPE, SEMICOLON",
     ),
-    (lambda: ItemFormat.csv(headers=[]), r"ItemFormat.csv: headers is \[\]; allowed: a list of different names. "),
-    (lambda: ItemFormat.csv(headers="a,b"), "ItemFormat.csv: headers is 'a,b'; allowed: a list of different names. "),
-    (lambda: ItemFormat.csv(headers=["a", "a"]), r"headers is \['a', 'a'\]; allowed: a list of different names. "),
+    (
+        lambda: ItemFormat.csv(headers=[]),
+        r"ItemFormat.csv: headers is \[\]; allowed: a list of different names, none empty. ",
+    ),
+    (
+        lambda: ItemFormat.csv(headers="a,b"),
+        "ItemFormat.csv: headers is 'a,b'; allowed: a list of different names, none empty. ",
+    ),
+    (
+        lambda: ItemFormat.csv(headers=["a", "a"]),
+        r"headers is \['a', 'a'\]; allowed: a list of different names, none empty. ",
+    ),
     (lambda: ItemFormat.csv(headers=["x" * 9_999, "y" * 999]), "headers is '2 names'; allowed: 10,240 bytes. "),
     (lambda: ItemFormat.json(items_pointer="a.b"), "ItemFormat.json: items_pointer is 'a.b'; allowed: a JSON Pointer"),
 ]
@@ -234,5 +342,5 @@ BAD: list[tuple[Callable[[], object], str]] = [
 def test_should_refuse_what_aws_would_refuse_or_misread(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         make()
-    assert re.match(r"(ObjectSource|ItemFormat)\.\w+: ", str(caught.value))
+    assert re.match(r"((ObjectSource|ItemFormat)(\.\w+)?|KeyExpression): ", str(caught.value))
     assert "\n" not in str(caught.value)
