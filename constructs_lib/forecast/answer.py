@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from constructs_lib.forecast.job import Handler, Reducer, Source
+from constructs_lib.forecast.job import MAX_BATCH_SIZE, Handler, Reducer, Source
 from constructs_lib.forecast.verdict import failure, verdict
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class Answer:
         return failure(self.forecast.pessimistic) is not None
 
 
+_MAX_INPUT_BYTES = 256 * 1024
+
+
 def _notes(job: Job) -> Iterator[str]:
     if job.handler is Handler.OTHER:
         taken = []
@@ -50,3 +53,8 @@ def _notes(job: Job) -> Iterator[str]:
             taken.append("that after it adds up the results")
         if taken:
             yield f"This app's functions are taken to work as the wind-speed workflow's do: {', '.join(taken)}."
+    if job.batch_size > MAX_BATCH_SIZE:
+        yield (
+            f"A batch's input has room for 256 KiB: of items over {_MAX_INPUT_BYTES // job.batch_size:,} bytes Step "
+            f"Functions makes batches of fewer than {job.batch_size:,}."
+        )

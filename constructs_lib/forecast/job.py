@@ -11,6 +11,8 @@ from constructs_lib.quotas.catalogue import MAP_RUNS, STATE_TRANSITIONS
 
 MAX_ITEMS = 100_000_000
 MAX_BATCH_SIZE = 1_000
+"""The wind-speed workflow's: what it returns of so many objects fits in 256 KiB."""
+
 MAX_CONCURRENCY = 10_000
 MAX_CHILDREN = 2_000_000
 """For more children than that the simulation takes too long, and too much memory."""
@@ -138,9 +140,14 @@ class Job:
     state_transition_limit: float | None = None
 
     def __post_init__(self) -> None:
+        self._kind("handler", Handler)
         self._whole("objects", 1, MAX_ITEMS, "Where there are more, start several map runs.")
-        self._whole("mean_bytes", 1, 8 * 1024 * 1024, "The handler rejects a larger object.")
-        self._whole("batch_size", 1, MAX_BATCH_SIZE, "A child's output must fit in 256 KiB.")
+        if self.handler is Handler.WIND_SPEED:
+            self._whole("mean_bytes", 1, 8 * 1024**2, "The handler rejects a larger object.")
+            self._whole("batch_size", 1, self.max_batch_size, "A child's output must fit in 256 KiB.")
+        else:
+            self._whole("mean_bytes", 1, 50 * 1024**4, "S3 has no larger object.")
+            self._whole("batch_size", 1, self.max_batch_size, "A map run has no more items.")
         self._whole("max_concurrency", 1, MAX_CONCURRENCY, "Step Functions runs no more children of a map at a time.")
         self._whole("prefixes", 1, MAX_ITEMS, "Count the years, or whatever the keys begin with.")
         self._whole("states_per_child", 1, 1_000, "Count the states that a child enters.")
@@ -153,7 +160,6 @@ class Job:
         self._kind("source", Source)
         self._kind("reducer", Reducer)
         self._kind("bucket", Bucket)
-        self._kind("handler", Handler)
         if self.batch_seconds is not None and not (_is_number(self.batch_seconds) and 0 < self.batch_seconds <= 900):
             raise _error(
                 "batch_seconds", self.batch_seconds, "a number over 0, up to 900", "Lambda ends a function then."
@@ -169,6 +175,11 @@ class Job:
                 f"For {self.objects:,} objects use {math.ceil(self.objects / MAX_CHILDREN)} or more.",
             )
         self._check_transitions()
+
+    @property
+    def max_batch_size(self) -> int:
+        """How many objects a batch may have: what others' functions return may be small."""
+        return MAX_BATCH_SIZE if self.handler is Handler.WIND_SPEED else MAX_ITEMS
 
     @property
     def children(self) -> int:

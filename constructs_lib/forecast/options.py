@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from constructs_lib.forecast.job import (
-    MAX_BATCH_SIZE,
     MAX_CONCURRENCY,
     MAX_ITEMS,
     Bucket,
@@ -80,7 +79,7 @@ _COUNT = _whole("a whole number")
 OPTIONS: Mapping[str, Option] = {
     "objects": Option("N", "objects that the map reads", _whole(f"a whole number from 1 to {MAX_ITEMS:,}")),
     "mean_bytes": Option("N", "an object's size", _COUNT),
-    "batch_size": Option("N", "objects a child execution", _whole(f"a whole number from 1 to {MAX_BATCH_SIZE:,}")),
+    "batch_size": Option("N", "objects a child execution", _whole(f"a whole number from 1 to {MAX_ITEMS:,}")),
     "max_concurrency": Option(
         "N", "child executions at a time", _whole(f"a whole number from 1 to {MAX_CONCURRENCY:,}")
     ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.forecast.children import partitions
 from constructs_lib.forecast.constants import CONSTANTS
-from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_CONCURRENCY, Child, Handler, Source
+from constructs_lib.forecast.job import MAX_CONCURRENCY, Child, Handler, Source
 from constructs_lib.forecast.result import Limit
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _change(run: Run, constants: Constants) -> str:
             return f"raise max_concurrency to {most:,}"
         return "ask Lambda for more concurrency" if most == job.lambda_concurrency else "nothing else would be faster"
     if limit is Limit.CHILD_DISPATCH and job.child is Child.STANDARD:
-        return "use Express children" + (", or larger batches" if job.batch_size < MAX_BATCH_SIZE else "")
+        return "use Express children" + (", or larger batches" if job.batch_size < job.max_batch_size else "")
     if (
         limit is Limit.WORK
         and job.batch_seconds is None

@@ -179,8 +179,8 @@ def test_should_save_the_likely_run_as_a_scenario(
         (["--other-transitions-per-second", "inf"], "--other-transitions-per-second is inf; allowed: "),
         (["--objects", "9000000", "--batch-size", "1"], "--batch-size is 1; allowed: what makes at most "),
         (["--compare", "batchsize=1"], "--compare 'batchsize=1': 'batchsize' is unknown; allowed: objects, mean-"),
-        (["--compare", "batch-size=50,x"], "--compare batch-size has 'x'; allowed: a whole number from 1 to 1,000."),
-        (["--compare", "batch-size"], "--compare batch-size has ''; allowed: a whole number from 1 to 1,000."),
+        (["--compare", "batch-size=50,x"], "--compare batch-size has 'x'; allowed: a whole number from 1 to 100,000"),
+        (["--compare", "batch-size"], "--compare batch-size has ''; allowed: a whole number from 1 to 100,000"),
         (["--compare", "batch-size=50,0"], "--compare batch-size is 0; allowed: a whole number from 1 to 1,000. "),
         (["--compare", "child=express", "--compare", "child=standard"], "--compare child is given twice. Fix: put"),
         (["--compare", "objects=" + ",".join(map(str, range(1, 52)))], "--compare asks for 51 forecasts; allowed: 50"),
@@ -216,13 +216,24 @@ def test_should_guess_a_misspelt_key(capsys: pytest.CaptureFixture[str]) -> None
 def test_should_name_the_field_of_an_assembly_that_is_not_allowed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    state = changed(MAP, "ItemBatcher", "MaxItemsPerBatch", to=5_000)
+    state = changed(MAP, "ItemBatcher", "MaxItemsPerBatch", to=0)
     folder = str(write(tmp_path, machines={"Machine1A2B3C4D": definition(Map=state)}))
     assert run(capsys, folder)[2] == (
-        "error: ItemBatcher.MaxItemsPerBatch of the map 'Map' of Files.Machine is 5000; allowed: a whole number from "
-        "1 to 1,000. A child's output must fit in 256 KiB.\n"
+        "error: ItemBatcher.MaxItemsPerBatch of the map 'Map' of Files.Machine is 0; allowed: a whole number from 1 to "
+        "100,000,000. A map run has no more items.\n"
     )
     assert run(capsys, folder, *SMALL, "--batch-size", "500")[0] == 0
+
+
+def test_should_take_batches_of_others_that_are_larger_than_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = changed(MAP, "ItemBatcher", "MaxItemsPerBatch", to=5_000)
+    folder = str(write(tmp_path, machines={"Machine1A2B3C4D": definition(Map=state)}))
+    assert document(capsys, folder)["job"]["children"] == 120
+    assert run(capsys, folder, "--handler", "wind-speed")[2].endswith(
+        " is 5000; allowed: a whole number from 1 to 1,000. A child's output must fit in 256 KiB.\n"
+    )
 
 
 def test_should_refuse_an_assembly_without_a_distributed_map(

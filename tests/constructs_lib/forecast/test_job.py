@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.forecast.job import MAX_CHILDREN, REGIONS, Child, Job
+from constructs_lib.forecast.job import MAX_CHILDREN, REGIONS, Child, Handler, Job
 from constructs_lib.quotas.catalogue import LARGE_REGIONS
 
 
@@ -17,6 +17,14 @@ from constructs_lib.quotas.catalogue import LARGE_REGIONS
         ({"objects": 1.5}, "objects is 1.5; allowed: a whole number"),
         ({"objects": True}, "objects is True; allowed: a whole number"),
         ({"batch_size": 0}, "batch_size is 0; allowed: a whole number from 1 to 1,000."),
+        (
+            {"handler": Handler.OTHER, "batch_size": 100_000_001},
+            "batch_size is 100000001; allowed: a whole number from 1 to 100,000,000.",
+        ),
+        (
+            {"handler": Handler.OTHER, "mean_bytes": 50 * 1024**4 + 1},
+            "mean_bytes is 54975581388801; allowed: a whole number from 1 to 54,975,581,388,800. S3 has no",
+        ),
         ({"batch_size": 1_001}, "batch_size is 1001; allowed: a whole number from 1 to 1,000."),
         ({"max_concurrency": 0}, "max_concurrency is 0; allowed: a whole number from 1 to 10,000."),
         ({"max_concurrency": 10_001}, "max_concurrency is 10001; allowed: a whole number from 1 to 10,000."),
@@ -68,6 +76,7 @@ def test_should_refuse_what_no_run_can_have_in_one_line(given: dict[str, Any], m
         {"other_transitions_per_second": 4_999.9, "region": "us-east-1"},
         {"other_map_runs": 999},
         {"batch_seconds": 900},
+        {"handler": Handler.OTHER, "batch_size": 100_000_000, "mean_bytes": 50 * 1024**4},
     ],
 )
 def test_should_take_everything_up_to_the_limits(given: dict[str, Any]) -> None:

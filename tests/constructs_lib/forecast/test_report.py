@@ -84,6 +84,15 @@ def test_should_mark_what_may_fail_and_choose_among_the_others() -> None:
     assert "Fastest and cheapest: batch-size 100: " in text
 
 
+def test_should_say_which_items_fit_in_a_batch_that_is_larger_than_ours() -> None:
+    given = {"objects": 10_000, "handler": Handler.OTHER, "batch_seconds": 1, "source": Source.LIST}
+    for batch_size, said in ((1_000, False), (2_000, True)):
+        job, settings = job_of(given | {"reducer": Reducer.NONE, "batch_size": batch_size}, {}, None)
+        notes = Answer(forecast(job), settings).notes
+        assert bool(notes) is said
+    assert notes[0].startswith("A batch's input has room for 256 KiB: of items over 131 bytes Step Functions makes bat")
+
+
 @pytest.mark.parametrize(
     ("given", "note"),
     [

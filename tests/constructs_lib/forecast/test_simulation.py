@@ -273,6 +273,14 @@ def test_should_lose_nothing(job: Job, constants: Constants, case: Case, retries
     assert ends[-1] == run.duration_seconds
 
 
+def test_should_count_the_gets_of_the_largest_batch() -> None:
+    job = Job(objects=100_000_000, handler=Handler.OTHER, batch_size=100_000_000, batch_seconds=900)
+    run = simulate(replace(job, prefixes=1, mean_bytes=1_000_000))
+    assert (run.children, run.objects_read) == (1, 100_000_000)
+    assert run.throttled_gets > 100_000_000
+    assert sum(run.series["gets"]) == pytest.approx(run.gets)
+
+
 @FEW
 @given(JOBS, st.integers(0, 20_000), CASES, st.booleans())
 def test_should_take_longer_for_more_objects(job: Job, summand: int, case: Case, retries: bool) -> None:

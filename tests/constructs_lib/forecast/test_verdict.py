@@ -88,6 +88,13 @@ def test_should_advise_no_memory_for_a_time_that_was_measured() -> None:
     assert ": give the function 1,769 MB, or" in binding(simulate(replace(job, batch_seconds=None, mean_bytes=900_000)))
 
 
+def test_should_advise_batches_that_are_larger_than_ours() -> None:
+    job = replace(FULL, batch_size=1_000, child=Child.STANDARD, source=Source.FILE, max_concurrency=1_000)
+    theirs = replace(job, handler=Handler.OTHER, batch_size=1_000)
+    said = [binding(simulate(one)) for one in (job, theirs)]
+    assert [": use Express children." in said[0], ": use Express children, or larger batches." in said[1]] == [True] * 2
+
+
 def test_should_know_that_standard_children_may_take_a_year() -> None:
     standard = simulate(replace(FULL, child=Child.STANDARD), case=Case.PESSIMISTIC)
     assert failure(standard, allowing(express_seconds=3)) is None
