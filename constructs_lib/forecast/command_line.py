@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import io
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from constructs_lib.forecast.options import ACCOUNT, DEFAULTS, MAX_COMPARED, OPT
 from constructs_lib.forecast.settings import job_of
 from constructs_lib.forecast.workflow import option_of, read_map
 from constructs_lib.local.commands.options import Parser, complain, say
+from constructs_lib.local.commands.output import with_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,20 +36,19 @@ _NO_WRAP = 10_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    return with_output(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     if not options.json and importlib.util.find_spec("rich") is None:
         extra = 'Fix: pip install "step-functions-at-scale[forecast]", or use --json.'
         return complain(f"a forecast's tables need rich, not installed here. {extra}", code=2)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has every character of a table
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _refuse_idle(options)
         _print_constants(options.json) if options.constants else _forecast(options)
-        sys.stdout.flush()
     except ValueError as error:
         return complain(str(error), code=2)
-    except BrokenPipeError:  # `… | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return complain("Interrupted.", code=130)
     return 0

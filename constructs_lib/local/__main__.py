@@ -6,8 +6,6 @@ fix), 130 Ctrl-C.
 
 from __future__ import annotations
 
-import io
-import os
 import signal
 import sys
 import textwrap
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from constructs_lib.local import require_extra
 from constructs_lib.local.commands import graph, history, logs, redrive, start, up_down
 from constructs_lib.local.commands.options import PROGRAM, Parser, complain
+from constructs_lib.local.commands.output import with_output
 from constructs_lib.local.commands.targets import no_answer
 
 if TYPE_CHECKING:
@@ -27,6 +26,10 @@ _LONGEST_ANSWER = 500
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    return with_output(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         require_extra()
@@ -37,11 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from constructs_lib.local.errors import LocalCloudError, UsageError
 
-    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has every character that a state may have
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = int(options.command(options))
-        sys.stdout.flush()
+        return int(options.command(options))
     except UsageError as error:
         return complain(str(error), code=2)
     except LocalCloudError as error:
@@ -53,12 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BotoCoreError, ClientError) as error:
         # What isn't AWS's API answers with pages of HTML, say.
         return complain(textwrap.shorten(str(error), _LONGEST_ANSWER), code=1)
-    except BrokenPipeError:  # `… | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except KeyboardInterrupt:
         return complain(options.interrupted, code=130)
-    return code
 
 
 def _parser() -> Parser:
