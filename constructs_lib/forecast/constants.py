@@ -155,6 +155,7 @@ class Constants:
     byte_cpu_seconds: Constant
     overlap: Constant
     handler_seconds: Constant
+    execution_seconds: Constant
     express_seconds: Constant
     lambda_seconds: Constant
     index_seconds: Constant
@@ -324,6 +325,7 @@ CONSTANTS = Constants(
     handler_seconds=_documented(
         "Time that a batch has before it asks for a retry", "s", 40, "lambdas/wind_speed/analyze.py"
     ),
+    execution_seconds=_documented("Time that a Standard execution has", "s", 365 * 24 * 60 * 60, f"A year: {_QUOTAS}"),
     express_seconds=_documented("Time that an Express child has", "s", 300, _QUOTAS),
     lambda_seconds=_documented(
         "Time that a function has at most",

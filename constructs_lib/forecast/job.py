@@ -197,8 +197,10 @@ class Job:
 
     def _check_transitions(self) -> None:
         limit = self.state_transition_limit
-        if limit is not None and not (_is_number(limit) and limit > 0):
-            raise _error("state_transition_limit", limit, "a number over 0", "Leave it out for the documented one.")
+        if limit is not None and not (_is_number(limit) and limit >= 1):
+            raise _error(
+                "state_transition_limit", limit, "a number of 1 or more", "Leave it out for the documented one."
+            )
         other = self.other_transitions_per_second
         if not (_is_number(other) and 0 <= other < self.transitions_per_second):
             raise _error(

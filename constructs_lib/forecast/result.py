@@ -5,13 +5,14 @@ Times are seconds from the start of the execution. Series have a number for each
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import quantiles
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from constructs_lib.forecast.job import Job
 
@@ -57,6 +58,25 @@ SERIES = (
 Counts of events in a second, but children_running, children_waiting (items listed, not yet started) and
 lambda_concurrency, which are means over it.
 """
+
+
+MAX_SERIES_SECONDS = 2 * 24 * 60 * 60
+"""Series of longer runs would take too much memory."""
+
+
+class NoSeries(Mapping[str, list[float]]):
+    """In the place of a longer run's series: `ValueError` for whoever reads them."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise ValueError(
+            f"The run lasts {self._seconds:,.0f} s, too long for series; allowed: up to {MAX_SERIES_SECONDS:,} s. "
+            "Fix: leave --series and --save-scenario out."
+        )
+
+    __getitem__ = __iter__ = __len__ = _refuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,18 @@ from constructs_lib.forecast.constants import CONSTANTS
 from constructs_lib.forecast.cost import cost_of
 from constructs_lib.forecast.critical_path import bindings, walk_back
 from constructs_lib.forecast.job import Bucket, Child, Reducer, Source
-from constructs_lib.forecast.result import SERIES, Case, Forecast, Limit, Outcome, Phase, Run, Usage
+from constructs_lib.forecast.result import (
+    MAX_SERIES_SECONDS,
+    SERIES,
+    Case,
+    Forecast,
+    Limit,
+    NoSeries,
+    Outcome,
+    Phase,
+    Run,
+    Usage,
+)
 from constructs_lib.forecast.series import Series
 
 if TYPE_CHECKING:
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
     from constructs_lib.forecast.constants import Constants
     from constructs_lib.forecast.job import Job
 
+_DAY = 24 * 60 * 60
 DRAWS = 40
 """A forecast's range is made of so many. Others, or more, move its ends by some 3 %."""
 
@@ -63,10 +75,31 @@ def simulate(
     """Return one run.
 
     Without `throttling_retries` what meets a limit waits in a queue and is never asked again: the run's lower bound.
+
+    Raises:
+        ValueError: for a run that lasts longer than an execution may.
+
     """
     before, children, after, outcome = _simulated(
         job, constants, case, throttling_retries=throttling_retries, progress=progress
     )
+    waits = bindings(
+        [
+            (Limit.START, 0, before.started),
+            (Limit.INDEX, before.started, before.indexed),
+            (Limit.START, before.indexed, before.items_from),
+            *walk_back(job, children, before.items_from),
+            (Limit.RESULT_WRITING, after.mapped, after.written),
+            (Limit.REDUCE, after.written, after.reduced),
+            (Limit.START, after.reduced, after.end),
+        ]
+    )
+    most = constants.execution_seconds.at(case)
+    if after.end > most:
+        raise ValueError(
+            f"The {case} run lasts {after.end / _DAY:,.0f} days, most of it for {waits[0].limit}; allowed: "
+            f"{most / _DAY:,.0f} days, Step Functions' limit. Fix: raise what it waits for, or lower --objects."
+        )
     return Run(
         **{field.name: getattr(outcome, field.name) for field in fields(outcome)},
         job=job,
@@ -76,18 +109,8 @@ def simulate(
         objects_read=sum(children.objects(child) for child in range(children.count)),
         batch_seconds=work.batch_seconds(job, min(job.batch_size, job.objects), constants, case),
         longest_child_seconds=max(end - start for start, end in zip(children.dispatched, children.ended, strict=True)),
-        bindings=bindings(
-            [
-                (Limit.START, 0, before.started),
-                (Limit.INDEX, before.started, before.indexed),
-                (Limit.START, before.indexed, before.items_from),
-                *walk_back(job, children, before.items_from),
-                (Limit.RESULT_WRITING, after.mapped, after.written),
-                (Limit.REDUCE, after.written, after.reduced),
-                (Limit.START, after.reduced, after.end),
-            ]
-        ),
-        series=_series(job, before, after, children),
+        bindings=waits,
+        series=_series(job, before, after, children) if after.end <= MAX_SERIES_SECONDS else NoSeries(after.end),
     )
 
 

@@ -185,6 +185,11 @@ def test_should_save_the_likely_run_as_a_scenario(
         (["--compare", "child=express", "--compare", "child=standard"], "--compare child is given twice. Fix: put"),
         (["--compare", "objects=" + ",".join(map(str, range(1, 52)))], "--compare asks for 51 forecasts; allowed: 50"),
         (["--batch-seconds", "3", "--compare", "batch-size=5,50"], "--batch-seconds is of batches of one size, and"),
+        (
+            ["--other-transitions-per-second", "799.999999", "--child", "standard", "--region", "eu-central-1"],
+            "The optimistic run lasts ",
+        ),
+        (["--state-transition-limit", "1e-9", "--child", "standard"], "--state-transition-limit is 1e-09; allowed: a"),
         (["--map", "Map"], "--map goes only with the folder that `cdk synth` writes. Fix: give it, cdk.out."),
         (["--series"], "--series goes only with --json. "),
         (["--constants", "--objects", "5"], "--objects doesn't go with --constants, "),

@@ -48,7 +48,8 @@ from constructs_lib.quotas.catalogue import LARGE_REGIONS
             "region is 'eu-central-9'; allowed: a Region that has Step Functions. Did you mean eu-",
         ),
         ({"region": ""}, "region is ''; allowed: a Region that has Step Functions. Did you mean us-east-1?"),
-        ({"state_transition_limit": 0}, "state_transition_limit is 0; allowed: a number over 0."),
+        ({"state_transition_limit": 0}, "state_transition_limit is 0; allowed: a number of 1 or more."),
+        ({"state_transition_limit": 1e-320}, "state_transition_limit is 1e-320; allowed: a number of 1 or more."),
         ({"other_transitions_per_second": -1}, "other_transitions_per_second is -1; allowed: a number from 0"),
         (
             {"other_transitions_per_second": 800, "region": "eu-central-1"},

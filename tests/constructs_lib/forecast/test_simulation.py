@@ -209,6 +209,36 @@ def test_should_count_the_retries_of_throttled_invocations() -> None:
     assert run.transitions == 8 + 10 + 7
 
 
+@pytest.mark.parametrize(
+    ("job", "waits_for"),
+    [
+        (
+            Job(objects=600_000, child=Child.STANDARD, region="eu-central-1", other_transitions_per_second=799.999999),
+            Limit.STATE_TRANSITIONS,
+        ),
+        (Job(objects=100_000, max_concurrency=1, batch_size=1, batch_seconds=900), Limit.MAX_CONCURRENCY),
+    ],
+)
+def test_should_refuse_a_run_that_lasts_longer_than_an_execution_may(job: Job, waits_for: Limit) -> None:
+    with pytest.raises(ValueError, match=rf"^The likely run lasts [\d,]+ days, most of it for {waits_for}; allo") as no:
+        simulate(job)
+    assert "allowed: 365 days" in str(no.value)
+
+
+def test_should_have_no_series_of_a_run_of_more_than_two_days_and_all_else() -> None:
+    job = Job(objects=200, batch_size=1, max_concurrency=1, batch_seconds=900)
+    run = simulate(job)
+    assert run.duration_seconds > 200 * 900
+    assert sum(binding.seconds for binding in run.bindings) == pytest.approx(run.duration_seconds)
+    assert run.objects_read == 200
+    for read in (len, list, lambda series: series["gets"]):
+        with pytest.raises(
+            ValueError, match=r"^The run lasts 180,\d+ s, too long for series; allowed: up to 172,800 s\."
+        ):
+            read(run.series)
+    assert len(simulate(replace(job, objects=190)).series) == len(SERIES)
+
+
 # What holds of every run
 
 JOBS = st.builds(
