@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from constructs_lib.forecast.cost import PRICED_REGION
 from constructs_lib.forecast.job import MAX_BATCH_SIZE, Handler, Reducer, Source
 from constructs_lib.forecast.verdict import failure, verdict
 
@@ -58,3 +59,5 @@ def _notes(job: Job) -> Iterator[str]:
             f"A batch's input has room for 256 KiB: of items over {_MAX_INPUT_BYTES // job.batch_size:,} bytes Step "
             f"Functions makes batches of fewer than {job.batch_size:,}."
         )
+    if job.region != PRICED_REGION:
+        yield f"Prices are those of {PRICED_REGION}; in {job.region} they may be others."

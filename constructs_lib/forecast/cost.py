@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from constructs_lib.forecast.constants import Constants
     from constructs_lib.forecast.job import Job
 
+PRICED_REGION = "us-east-1"
+"""Whose prices the constants are."""
+
 
 def cost_of(job: Job, usage: Usage, constants: Constants, case: Case = Case.LIKELY) -> Cost:
     """Return the cost of what a run used."""

@@ -165,8 +165,9 @@ class Job:
                 "batch_seconds", self.batch_seconds, "a number over 0, up to 900", "Lambda ends a function then."
             )
         if self.region not in REGIONS:
-            near = get_close_matches(str(self.region), REGIONS, n=1) or ["us-east-1"]
-            raise _error("region", self.region, "a Region that has Step Functions", f"Did you mean {near[0]}?")
+            near = get_close_matches(str(self.region), REGIONS)
+            hint = f"Did you mean {_any_of(near)}?" if near else "Use one such as us-east-1 or eu-central-1."
+            raise _error("region", self.region, "a Region that has Step Functions", hint)
         if self.children > MAX_CHILDREN:
             raise _error(
                 "batch_size",
@@ -220,6 +221,10 @@ class Job:
         if not isinstance(value, kind):
             members = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
             raise _error(name, value, members, "Choose one of these.")
+
+
+def _any_of(names: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _is_number(value: object) -> bool:

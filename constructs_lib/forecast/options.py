@@ -42,10 +42,17 @@ class Option:
     read: Callable[[str], Any]
 
 
+def _plain(text: str) -> str:
+    """Refuse what Python takes for a number and other programs don't: other scripts' digits, and `1_000`."""
+    if not text.isascii() or "_" in text:
+        raise ValueError
+    return text
+
+
 def _whole(allowed: str) -> Callable[[str], int]:
     def read(text: str) -> int:
         try:
-            return int(text)
+            return int(_plain(text))
         except ValueError:
             raise ValueError(allowed) from None
 
@@ -55,7 +62,7 @@ def _whole(allowed: str) -> Callable[[str], int]:
 def _number(allowed: str) -> Callable[[str], float]:
     def read(text: str) -> float:
         try:
-            return float(text)
+            return float(_plain(text))
         except ValueError:
             raise ValueError(allowed) from None
 

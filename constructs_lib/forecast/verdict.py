@@ -77,7 +77,7 @@ def _capitalized(text: str) -> str:
 
 
 def _bind(limit: Limit) -> str:
-    return "bind" if limit in {Limit.S3_GETS, Limit.STATE_TRANSITIONS} else "binds"
+    return "bind" if limit in {Limit.START, Limit.S3_GETS, Limit.STATE_TRANSITIONS} else "binds"
 
 
 def _change(run: Run, constants: Constants) -> str:

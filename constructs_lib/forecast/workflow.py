@@ -277,7 +277,7 @@ class _Reading:
     def _number(self, name: str, fields: Mapping[str, Any], field: str, before: str) -> None:
         """Read a whole number; an expression or a path in its place is known only when the execution runs."""
         value = fields.get(field)
-        if isinstance(value, str) and re.fullmatch(r"\d+", value):
+        if isinstance(value, str) and re.fullmatch(r"[0-9]+", value):
             value = int(value)
         if _is_whole(value):
             self._found(name, value, f"{before}{field}")

@@ -5,11 +5,25 @@ from __future__ import annotations
 import pytest
 
 from constructs_lib.forecast.job import Child
-from constructs_lib.forecast.options import MAX_COMPARED, compared
+from constructs_lib.forecast.options import MAX_COMPARED, OPTIONS, compared
 
 
 def test_should_make_one_forecast_of_nothing_to_compare() -> None:
     assert list(compared([])) == [{}]
+
+
+@pytest.mark.parametrize("text", ["٣", "1_000", "1e3", "", "+-1"])
+def test_should_read_whole_numbers_of_ascii_digits_only(text: str) -> None:
+    assert OPTIONS["objects"].read("3000") == 3_000
+    with pytest.raises(ValueError, match=r"^a whole number from 1 to 100,000,000$"):
+        OPTIONS["objects"].read(text)
+
+
+@pytest.mark.parametrize("text", ["٣", "1_000.5", "", "1,5"])
+def test_should_read_numbers_of_ascii_digits_only(text: str) -> None:
+    assert OPTIONS["batch_seconds"].read("1e-1") == 0.1
+    with pytest.raises(ValueError, match=r"^a number$"):
+        OPTIONS["batch_seconds"].read(text)
 
 
 def test_should_take_each_value_once_in_the_order_given() -> None:

@@ -69,7 +69,8 @@ def shown(what: object) -> str:
 
 
 def answer(**compared: int) -> Answer:
-    job, settings = job_of({"objects": 40_000, "function_memory_mb": 128, "mean_bytes": 1_000_000}, compared, None)
+    given = {"objects": 40_000, "function_memory_mb": 128, "mean_bytes": 1_000_000}
+    job, settings = job_of({name: value for name, value in given.items() if name not in compared}, compared, None)
     return Answer(forecast(job), settings)
 
 
@@ -91,6 +92,13 @@ def test_should_say_which_items_fit_in_a_batch_that_is_larger_than_ours() -> Non
         notes = Answer(forecast(job), settings).notes
         assert bool(notes) is said
     assert notes[0].startswith("A batch's input has room for 256 KiB: of items over 131 bytes Step Functions makes bat")
+
+
+@pytest.mark.parametrize(("region", "notes"), [("us-east-1", 0), ("eu-central-1", 1)])
+def test_should_say_whose_prices_they_are(region: str, notes: int) -> None:
+    job, settings = job_of({"objects": 1_000, "region": region}, {}, None)
+    text = shown(report.one(Answer(forecast(job), settings), None))
+    assert text.count("Prices are those of us-east-1; in eu-central-1 they may be others.") == notes
 
 
 @pytest.mark.parametrize(

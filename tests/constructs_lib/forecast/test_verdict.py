@@ -36,7 +36,11 @@ FULL = Job(objects=600_000)
         ),
         (Job(objects=20_000, max_concurrency=3), "max_concurrency binds from second 3, for 13 of 20 s: raise max_con"),
         (replace(FULL, lambda_concurrency=20), "Lambda concurrency binds from second"),
-        (Job(objects=1), "it is Step Functions' own time, which no setting changes."),
+        (Job(objects=1), "Start and end of the execution bind from second 0, for 2 of 6 s"),
+        (
+            Job(objects=1, reducer=Reducer.NONE, source=Source.LIST),
+            "it is Step Functions' own time, which no setting changes.",
+        ),
     ],
 )
 def test_should_name_what_binds_from_when_and_what_to_change(job: Job, sentence: str) -> None:
