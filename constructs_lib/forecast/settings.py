@@ -42,12 +42,19 @@ Settings = dict[str, Setting]
 def job_of(given: Mapping[str, Any], compared: Mapping[str, Any], read: MapSettings | None) -> tuple[Job, Settings]:
     """Return the job, and the settings that it was made of.
 
-    What is compared has precedence over what is given, that over what was `read` from an assembly.
+    What is compared or given has precedence over what was `read` from an assembly.
 
     Raises:
-        ValueError: for what is neither given nor in the assembly, and for what `Job` refuses: named as it was given.
+        ValueError: for what is both given and compared, for what is neither given nor in the assembly, and for what
+            `Job` refuses: named as it was given.
 
     """
+    for name in compared:
+        if name in given:
+            option = option_of(name)
+            raise ValueError(
+                f"{option} is given and compared, too. Fix: leave it out, or put it into --compare {option[2:]}=…."
+            )
     settings = {
         name: Setting(value=value, origin=Origin.DEFAULT, place="the wind-speed workflow's")
         for name, value in DEFAULTS.items()

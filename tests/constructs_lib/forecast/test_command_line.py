@@ -136,11 +136,6 @@ def test_should_compare_in_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^(Fastest|Fastest and cheapest): batch-size \d+, child \w+: ", out, re.MULTILINE)
 
 
-def test_should_prefer_what_is_compared_to_what_is_given(capsys: pytest.CaptureFixture[str]) -> None:
-    found = document(capsys, *SMALL, "--batch-size", "7", "--compare", "batch-size=100")["forecasts"]
-    assert [one["job"]["batch_size"] for one in found] == [100]
-
-
 def test_should_list_the_constants(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--constants")
     assert code == 0
@@ -178,6 +173,7 @@ def test_should_save_the_likely_run_as_a_scenario(
         (["--other-transitions-per-second", "many"], "argument --other-transitions-per-second: 'many' isn't one; "),
         (["--other-transitions-per-second", "inf"], "--other-transitions-per-second is inf; allowed: "),
         (["--objects", "9000000", "--batch-size", "1"], "--batch-size is 1; allowed: what makes at most "),
+        (["--batch-size", "7", "--compare", "batch-size=5,50"], "--batch-size is given and compared, too. Fix: "),
         (["--compare", "batchsize=1"], "--compare 'batchsize=1': 'batchsize' is unknown; allowed: objects, mean-"),
         (["--compare", "batch-size=50,x"], "--compare batch-size has 'x'; allowed: a whole number from 1 to 100,000"),
         (["--compare", "batch-size"], "--compare batch-size has ''; allowed: a whole number from 1 to 100,000"),
