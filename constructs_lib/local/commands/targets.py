@@ -126,12 +126,12 @@ def no_answer(options: argparse.Namespace, error: Exception) -> str:
     from constructs_lib.local.errors import UsageError
 
     if options.endpoint is not None:
-        return f"{options.endpoint} doesn't answer any more: {error}. Fix: look what became of that emulator."
+        return f"{options.endpoint} doesn't answer any more ({error}). Fix: look what became of that emulator."
     try:
         session = record.running_session()
     except UsageError as ended:
         return str(ended)
-    return f"The embedded AWS (process {session.pid}) doesn't answer: {error}. Fix: {record.DOWN}, then {record.UP}"
+    return f"The embedded AWS (process {session.pid}) doesn't answer ({error}). Fix: {record.DOWN}, then {record.UP}"
 
 
 def is_execution(given: str) -> bool:

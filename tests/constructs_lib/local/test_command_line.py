@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import subprocess
@@ -190,6 +191,24 @@ def test_an_endpoint_that_is_no_aws(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 1
     assert error.startswith("error: An error occurred")
     assert len(error) < 520
+
+
+def test_an_endpoint_that_hangs_up(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):  # the listener was closed
+                while True:
+                    listener.accept()[0].close()
+
+        threading.Thread(target=hang_up).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        code = main(["history", "--endpoint", url])
+        listener.shutdown(socket.SHUT_RDWR)
+    error = capsys.readouterr().err
+    assert (code, error.count("\n")) == (1, 1)
+    assert error.startswith(f"error: {url} doesn't answer any more (")
+    assert error.endswith("). Fix: look what became of that emulator.\n")
 
 
 @pytest.mark.parametrize(
