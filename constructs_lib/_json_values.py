@@ -28,20 +28,17 @@ def json_object(where: "Construct | str", argument: str, value: object) -> dict[
     if not isinstance(value, Mapping):
         fix = 'Use such as {"unit": "mph"}, or leave it out.'
         raise usage_error(where, argument, value, allowed="a mapping of names to JSON values", fix=fix)
-    return {_name(where, argument, name): _plain(where, f"{argument}[{name!r}]", each) for name, each in value.items()}
+    return {
+        _name(where, argument, name): json_value(where, f"{argument}[{name!r}]", each) for name, each in value.items()
+    }
 
 
-def _name(where: "Construct | str", argument: str, name: object) -> str:
-    if not isinstance(name, str):
-        raise usage_error(where, f"a name in {argument}", name, allowed="text", fix=f"Use {str(name)!r}.")
-    return name
-
-
-def _plain(where: "Construct | str", place: str, value: object) -> object:
+def json_value(where: "Construct | str", argument: str, value: object) -> object:
+    """Return any JSON value as jsii takes it; raises ValueError for anything else."""
     if isinstance(value, Mapping):
-        return json_object(where, place, value)
+        return json_object(where, argument, value)
     if isinstance(value, list | tuple):
-        return [_plain(where, f"{place}[{index}]", each) for index, each in enumerate(value)]
+        return [json_value(where, f"{argument}[{index}]", each) for index, each in enumerate(value)]
     whole = is_whole_number(value) and abs(value) <= _MAX_INTEGER
     finite = isinstance(value, float) and math.isfinite(value)
     if isinstance(value, str | bool) or whole or finite:
@@ -50,4 +47,10 @@ def _plain(where: "Construct | str", place: str, value: object) -> object:
         # As an object it would become the text of jsii's reference to it; the string gives what it stands for.
         return Token.as_string(value)
     fix = "Leave it out, or use '{% null %}'." if value is None else "Give it as one of these, such as text."
-    raise usage_error(where, place, value, allowed=_ALLOWED, fix=fix)
+    raise usage_error(where, argument, value, allowed=_ALLOWED, fix=fix)
+
+
+def _name(where: "Construct | str", argument: str, name: object) -> str:
+    if not isinstance(name, str):
+        raise usage_error(where, f"a name in {argument}", name, allowed="text", fix=f"Use {str(name)!r}.")
+    return name

@@ -11,6 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct, IValidation
 
 from constructs_lib._checks import check_kind, usage_error
+from constructs_lib._json_values import json_object, json_value
 from constructs_lib._states import every_state
 from constructs_lib.retries import RetryPolicy
 
@@ -42,6 +43,7 @@ class NestedTask(sfn.CustomState):
         statements: Sequence[iam.PolicyStatement] = (),
         assign: Mapping[str, Any] | None = None,
     ) -> None:
+        where = f"{scope.node.path}/{construct_id}"
         state = {
             "Type": "Task",
             "QueryLanguage": "JSONata",
@@ -50,8 +52,8 @@ class NestedTask(sfn.CustomState):
             "Credentials": None if target_role_arn is None else {"RoleArn": target_role_arn},
             "TimeoutSeconds": timeout.to_seconds(),
             "HeartbeatSeconds": None if heartbeat is None else heartbeat.to_seconds(),
-            "Assign": assign,
-            "Output": output,
+            "Assign": None if assign is None else json_object(where, "assign", assign),
+            "Output": json_value(where, "outputs", output),
         }
         super().__init__(
             scope, construct_id, state_json={name: value for name, value in state.items() if value is not None}

@@ -16,6 +16,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from constructs_lib._checks import check_kind, is_list, usage_error
+from constructs_lib._json_values import json_object
 from constructs_lib._lambda_task import jsonata
 from constructs_lib._nested_task import NestedTask, check_timeout
 from constructs_lib._workflow_identity import (
@@ -131,7 +132,7 @@ class NestedWorkflow(NestedTask):
     ) -> None:
         where = f"{scope.node.path}/{construct_id}"
         _check_names(where, construct_id)
-        _check_call(scope, where, child, input, sfn.StateMachineType.STANDARD)
+        given = _checked_input(scope, where, child, input, sfn.StateMachineType.STANDARD)
         check_timeout(where, "timeout", timeout, longest_seconds=_YEAR_SECONDS)
         statements = []
         if child.account is None:
@@ -153,7 +154,7 @@ class NestedWorkflow(NestedTask):
             arguments={
                 "StateMachineArn": child.arn(scope),
                 "Name": _EXECUTION_NAME,
-                "Input": _child_input(input, _STARTED_BY),
+                "Input": _child_input(given, _STARTED_BY),
             },
             output=jsonata("$states.result.Output") if outputs is None else outputs,
             assign=assign,
@@ -205,7 +206,7 @@ class NestedWorkflowWithCallback(NestedTask):
     ) -> None:
         where = f"{scope.node.path}/{construct_id}"
         _check_names(where, construct_id)
-        _check_call(scope, where, child, input, sfn.StateMachineType.STANDARD)
+        given = _checked_input(scope, where, child, input, sfn.StateMachineType.STANDARD)
         check_timeout(where, "timeout", timeout, longest_seconds=_YEAR_SECONDS)
         check_timeout(where, "heartbeat", heartbeat, longest_seconds=_YEAR_SECONDS)
         known = not heartbeat.is_unresolved() and not timeout.is_unresolved()
@@ -224,7 +225,7 @@ class NestedWorkflowWithCallback(NestedTask):
             arguments={
                 "StateMachineArn": child.arn(scope),
                 "Name": _EXECUTION_NAME,
-                "Input": _child_input(input, _STARTED_BY | _TASK_TOKEN),
+                "Input": _child_input(given, _STARTED_BY | _TASK_TOKEN),
             },
             output=jsonata("$states.result") if outputs is None else outputs,
             assign=assign,
@@ -272,7 +273,7 @@ class NestedExpressWorkflow(sfn.StateMachineFragment):
         super().__init__(scope, construct_id)
         where = self.node.path
         _check_names(where, construct_id, _OUTPUT, _SUCCEEDED, _FAILED)
-        _check_call(scope, where, child, input, sfn.StateMachineType.EXPRESS)
+        given = _checked_input(scope, where, child, input, sfn.StateMachineType.EXPRESS)
         check_timeout(where, "timeout", timeout, longest_seconds=EXPRESS_SECONDS)
         self._call = NestedTask(
             self,
@@ -281,7 +282,7 @@ class NestedExpressWorkflow(sfn.StateMachineFragment):
             arguments={
                 "StateMachineArn": child.arn(scope),
                 "Name": _EXECUTION_NAME,
-                "Input": jsonata(f"$string({_expression(input, _STARTED_BY)})"),
+                "Input": jsonata(f"$string({_expression(given, _STARTED_BY)})"),
             },
             output=jsonata("$states.result"),
             timeout=timeout,
@@ -500,13 +501,14 @@ def _check_names(where: str, construct_id: str, *endings: str) -> None:
         )
 
 
-def _check_call(
+def _checked_input(
     scope: Construct,
     where: str,
     child: ChildWorkflow,
     given: Mapping[str, Any] | None,
     child_type: sfn.StateMachineType,
-) -> None:
+) -> dict[str, Any] | None:
+    """Return the input, where the child is one that can be called."""
     check_kind(where, "child", child, ChildWorkflow, fix="Use ChildWorkflow.in_account(…) or .in_this_account(…).")
     if child.child_type is not child_type:
         fix = (
@@ -519,7 +521,7 @@ def _check_call(
         )
     child.check_place(scope, where)
     if given is None:
-        return
+        return None
     if not isinstance(given, Mapping):
         raise usage_error(
             where, "input", given, allowed="an object, JSONata in its values", fix="Leave it out for the state's input."
@@ -533,6 +535,7 @@ def _check_call(
                 allowed="names as text without the .$ of JSONPath, other than those that are added",
                 fix='Use {"review": "{% $states.input.review %}"}, in JSONata.',
             )
+    return json_object(where, "input", given)
 
 
 def _child_input(given: Mapping[str, Any] | None, added: Mapping[str, str]) -> Any:

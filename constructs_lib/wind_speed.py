@@ -36,7 +36,7 @@ from constructs_lib._state_machine_log import log_everything, state_machine_log
 from constructs_lib._state_machine_role import state_machine_role
 from constructs_lib._wind_speed_input import FIRST_YEAR, UNITS, Unit
 from constructs_lib.distributed_map import S3DistributedMap, is_chain
-from constructs_lib.object_source import KeyExpression, ObjectSource, key_statements
+from constructs_lib.object_source import KeyExpression, ObjectSource, check_key, key_statements
 from constructs_lib.retries import LAMBDA_RETRIES
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ class GsodSource:
         functions may decrypt.
         """
         check_bucket("GsodSource.bucket", "bucket", bucket)
+        if prefix != "":
+            check_key("GsodSource.bucket", "prefix", prefix, fix="Use such as 'gsod/', or leave it out.")
         return cls(bucket, prefix, sample)
 
 

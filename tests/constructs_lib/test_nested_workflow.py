@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,11 @@ NAME = (
     "{% $substring($states.context.Execution.Name, 0, 50) & '-' & $substring($uuid(), 0, 13) & '-' & "
     "$states.context.Execution.RedriveCount & '-' & $states.context.State.RetryCount %}"
 )
-NASTY = {"quotes": '"it\'s" \\ {', "emoji": "é😀", "deep": [1, True, None, {"two words": "{% $states.input.n %}"}]}
+NASTY = {
+    "quotes": '"it\'s" \\ {',
+    "emoji": "é😀",
+    "deep": [1, True, "{% null %}", {"two words": "{% $states.input.n %}"}],
+}
 
 
 def stack_of(account: str | None = SOURCE, name: str = "Stack", *, app: App | None = None) -> Stack:
@@ -869,6 +874,10 @@ OF_REGION = (
 )
 NESTED_EXPRESS = "Use NestedExpressWorkflow: nothing can wait for an Express execution that was started on its own."
 INPUT_FIX = 'Use {"review": "{% $states.input.review %}"}, in JSONata.'
+JSON_VALUES = (
+    "allowed: text, True, False, finite numbers, whole ones up to 9,007,199,254,740,991, and lists and mappings of "
+    "them."
+)
 
 
 def by_arn(arn: str) -> ChildWorkflow:
@@ -996,6 +1005,19 @@ def by_arn(arn: str) -> ChildWorkflow:
                 id=f"an input with {name!r}",
             )
             for name in ("review.$", STARTED_BY, "TaskToken", 7)
+        ),
+        *(
+            pytest.param(
+                lambda stack, argument=argument, value=value: wait_for(stack, in_target(), **{argument: {"n": value}}),
+                f"{argument}['n'] is {told}; {JSON_VALUES} {fix}",
+                id=f"{told} in {argument}",
+            )
+            for argument in ("input", "assign", "outputs")
+            for value, told, fix in (
+                (None, "None", "Leave it out, or use '{% null %}'."),
+                (math.nan, "nan", "Give it as one of these, such as text."),
+                (2**53, "9007199254740992", "Give it as one of these, such as text."),
+            )
         ),
         pytest.param(
             lambda stack: ReportedWork(stack, "Classify", work="work", parent=PARENT),  # type: ignore[arg-type]

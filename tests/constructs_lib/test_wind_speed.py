@@ -400,6 +400,10 @@ def test_should_refuse_a_source_that_cannot_work() -> None:
             WindSpeedWorkflow(stack, f"B{prefix.replace('/', '_')}", source=GsodSource.bucket(near, prefix))
     with pytest.raises(ValueError, match=r"^GsodSource\.bucket: bucket is 'near'; allowed: a bucket\. "):
         GsodSource.bucket("near")  # type: ignore[arg-type]
+    with pytest.raises(
+        ValueError, match=r"^GsodSource.bucket: prefix is 5; allowed: 1 to 1,024 bytes of text\. Use such"
+    ):
+        GsodSource.bucket(near, 5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"years is \[2024\]; allowed: with GsodSource.noaa\(\) only"):
         WindSpeedWorkflow(stack, "C", source=GsodSource.bucket(near), years=[2024])
 
