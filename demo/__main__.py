@@ -8,22 +8,23 @@ files fetched all the same); 2 an argument is wrong; 130 stopped by Ctrl-C.
 
 from __future__ import annotations
 
-import io
 import signal
 import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib import local
+from constructs_lib.local.commands.output import with_output
 from demo.errors import DemoError, UsageError
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the demo that the arguments name; returns the exit code."""
-    arguments = sys.argv[1:] if argv is None else argv
+    return with_output(lambda: _run(sys.argv[1:] if argv is None else argv))
+
+
+def _run(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminated demo cleans up as an interrupted one does
-    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has every character that a review may have
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if arguments[:1] == ["reviews"]:
             from demo.reviews import command as reviews

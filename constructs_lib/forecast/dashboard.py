@@ -18,6 +18,7 @@ from constructs_lib.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION, Assembly
 from constructs_lib.forecast.job import REGIONS
 from constructs_lib.forecast.workflow import option_of
 from constructs_lib.local.commands.options import Parser, complain, say
+from constructs_lib.local.commands.output import with_output
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -39,7 +40,10 @@ _LOAD: Mapping[str, tuple[int, str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    return with_output(lambda: _run(_parser().parse_args(arguments)))
+
+
+def _run(options: Namespace) -> int:
     try:
         _draw(options)
     except ValueError as error:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import io
-import os
 import sys
 import textwrap
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.assembly import DEFAULT_ACCOUNT, DEFAULT_REGION
 from constructs_lib.local.commands.options import Parser, complain
+from constructs_lib.local.commands.output import with_output
 from constructs_lib.testing.readings import Readings
 
 if TYPE_CHECKING:
@@ -30,21 +29,17 @@ _WIDTH = 100
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    return with_output(lambda: _run(_parser().parse_args(arguments)))
+
+
+def _run(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("yaml") is None:
         extra = 'Fix: pip install "step-functions-at-scale[testing]"'
         return complain(f"alarm scenarios need PyYAML, not installed here. {extra}", code=2)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has every character of a picture
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _alarms(options)
-        sys.stdout.flush()
+        return _alarms(options)
     except ValueError as error:
         return complain(str(error), code=2)
-    except BrokenPipeError:  # `… | head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code
 
 
 def _parser() -> Parser:
