@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.forecast.cost import PRICED_REGION
 from constructs_lib.forecast.job import MAX_BATCH_SIZE, Handler, Reducer, Source
+from constructs_lib.forecast.simulation import DRAWS
 from constructs_lib.forecast.verdict import failure, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from constructs_lib.forecast.job import Job
     from constructs_lib.forecast.result import Forecast
     from constructs_lib.forecast.settings import Settings
 
@@ -32,7 +32,7 @@ class Answer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What else to know before believing it, a line each."""
-        return tuple(_notes(self.forecast.job))
+        return tuple(_notes(self.forecast))
 
     @property
     def may_fail(self) -> bool:
@@ -43,7 +43,8 @@ class Answer:
 _MAX_INPUT_BYTES = 256 * 1024
 
 
-def _notes(job: Job) -> Iterator[str]:
+def _notes(forecast: Forecast) -> Iterator[str]:
+    job, draws = forecast.job, len(forecast.draws)
     if job.handler is Handler.OTHER:
         taken = []
         if job.batch_seconds is None:
@@ -61,3 +62,5 @@ def _notes(job: Job) -> Iterator[str]:
         )
     if job.region != PRICED_REGION:
         yield f"Prices are those of {PRICED_REGION}; in {job.region} they may be others."
+    if draws < DRAWS:
+        yield f"The ranges are of {draws} draws, not of {DRAWS}: {job.children:,} children take long to simulate."

@@ -38,7 +38,7 @@ class Children:
     entered: it has its state transitions; `throttled` where it waited for them.
     invoked: its function has an environment, that of `environment_of`; `made` where it is a new one, and `ramped`
     where Lambda's ramp-up and not its limit decided when. started: its own code runs.
-    granted: S3 answers its last GET; `s3_bound` where that is after its own work, `s3_behind` whom it served before.
+    `s3_bound` where S3 answers its last GET after its own work, `s3_behind` whom it served before.
     left: its environment is free. ended: its slot is.
     `throttled_gets`, `wasted_gets` (read again by a retry), `retries` and `lambda_retries` are what throttling caused.
     """
@@ -48,7 +48,7 @@ class Children:
         self._batch_size = job.batch_size
         self._last_size = job.objects - (job.children - 1) * job.batch_size
         self.available, self.dispatched, self.entered, self.invoked = (array("d") for _ in range(4))
-        self.started, self.granted, self.left, self.ended = (array("d") for _ in range(4))
+        self.started, self.left, self.ended = (array("d") for _ in range(3))
         self.behind, self.environment_of, self.s3_behind = (array("i") for _ in range(3))
         self.throttled, self.made, self.ramped, self.s3_bound = (bytearray() for _ in range(4))
         self.throttled_gets, self.wasted_gets, self.retries, self.lambda_retries = (array("i") for _ in range(4))
@@ -95,8 +95,9 @@ def run_children(
 
     turn, warm = from_second, 0.0
     step = max(1, children.count // _STEPS)
+    final = children.count - 1
     for child in range(children.count):
-        size = full if child < children.count - 1 else last
+        size = full if child < final else last
         available = items(child)
         ready, behind = slots.acquire(max(available, turn))
         if behind == NOBODY:
@@ -125,7 +126,8 @@ def run_children(
                 wasted = ceil(retries * size * min(1, (finished - started + patience) / (granted - started)))
                 granted = prefixes.serve_again(granted, wasted, child)
                 rest = first_retry * 2 ** (retries - 1)
-            lambda_retries = _attempts(invoked - entered, first_retry)
+            if invoked > entered:
+                lambda_retries = _attempts(invoked - entered, first_retry)
         left = max(finished, granted) + rest
         ended = left + after
         environments.release(left, child)
@@ -141,7 +143,6 @@ def run_children(
         children.made.append(made)
         children.ramped.append(ramped)
         children.started.append(started)
-        children.granted.append(granted)
         children.s3_bound.append(granted > finished)
         children.s3_behind.append(s3_behind)
         children.throttled_gets.append(throttled)
@@ -159,11 +160,12 @@ def run_children(
 
 def items_known(job: Job, constants: Constants, case: Case, from_second: float) -> Callable[[int], float]:
     """Return the function that says when a child's last item is known: rows of a file, or pages of a listing."""
+    batch_size, objects = job.batch_size, job.objects
     if job.source is not Source.LIST:
         rows = constants.item_rows.at(case)
-        return lambda child: from_second + min((child + 1) * job.batch_size, job.objects) / rows
+        return lambda child: from_second + min((child + 1) * batch_size, objects) / rows
     keys, seconds = constants.list_page_keys.at(case), constants.list_page_seconds.at(case)
-    return lambda child: from_second + ceil(min((child + 1) * job.batch_size, job.objects) / keys) * seconds
+    return lambda child: from_second + ceil(min((child + 1) * batch_size, objects) / keys) * seconds
 
 
 class Prefixes:
@@ -182,11 +184,15 @@ class Prefixes:
             self._rate *= self._partitions
             self._partitions = 1
         self._server, self._number = PacedServer(self._rate), 0
+        self._until = self._end(0)
 
     def serve(self, time: float, objects: int, who: int) -> tuple[float, int]:
         """Return when the last GET of the next so many objects is granted, and behind whom."""
         granted = time, NOBODY
         begin, end = self._begins, self._begins + objects
+        if end <= self._until:
+            self._begins = end
+            return self._server.serve(time, objects, who)
         first, last = self._partition(begin), self._partition(end - 1)
         # Those between the first and the last are read by this batch alone: one stands for them all.
         for number in sorted({first, min(first + 1, last), last}):
@@ -194,7 +200,7 @@ class Prefixes:
                 self._server, self._number = PacedServer(self._rate), number
             share = min(end, self._end(number)) - max(begin, self._end(number - 1))
             granted = max(granted, self._server.serve(time, share, who))
-        self._begins = end
+        self._begins, self._until = end, self._end(last)
         return granted
 
     def serve_again(self, time: float, gets: int, who: int) -> float:

@@ -41,6 +41,16 @@ _DAY = 24 * 60 * 60
 DRAWS = 40
 """A forecast's range is made of so many. Others, or more, move its ends by some 3 %."""
 
+FEWEST_DRAWS = 6
+"""Of a run of many children. They move its ends by up to a tenth."""
+
+_CHILDREN_DRAWN = 3_600_000
+
+
+def draws_of(job: Job) -> int:
+    """Return how many draws a forecast's range is made of: fewer for many children, which would take minutes."""
+    return min(DRAWS, max(FEWEST_DRAWS, _CHILDREN_DRAWN // job.children))
+
 
 def forecast(
     job: Job, constants: Constants = CONSTANTS, *, progress: Callable[[int, int], None] | None = None
@@ -49,7 +59,8 @@ def forecast(
 
     `progress` is called with how many children are done, of how many, those of all simulated runs together.
     """
-    simulated = len(Case) + DRAWS
+    drawn = draws_of(job)
+    simulated = len(Case) + drawn
 
     def progress_of(number: int) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, of: progress(number * of + done, simulated * of)
@@ -58,8 +69,8 @@ def forecast(
         simulate(job, constants, case, progress=progress_of(number)) for number, case in enumerate(Case)
     )
     draws = tuple(
-        _simulated(job, drawn, Case.LIKELY, progress=progress_of(number)).outcome
-        for number, drawn in enumerate(constants.drawn(DRAWS), len(Case))
+        _simulated(job, chosen, Case.LIKELY, progress=progress_of(number)).outcome
+        for number, chosen in enumerate(constants.drawn(drawn), len(Case))
     )
     return Forecast(job=job, optimistic=optimistic, likely=likely, pessimistic=pessimistic, draws=draws)
 

@@ -94,6 +94,14 @@ def test_should_say_which_items_fit_in_a_batch_that_is_larger_than_ours() -> Non
     assert notes[0].startswith("A batch's input has room for 256 KiB: of items over 131 bytes Step Functions makes bat")
 
 
+def test_should_say_that_its_ranges_are_of_few_draws() -> None:
+    job, settings = job_of({"objects": 1_000}, {}, None)
+    found = forecast(job)
+    text = shown(report.one(Answer(replace(found, draws=found.draws[:6]), settings), None))
+    assert "The ranges are of 6 draws, not of 40: 2 children take long to simulate." in text
+    assert "draws, not" not in shown(report.one(Answer(found, settings), None))
+
+
 @pytest.mark.parametrize(("region", "notes"), [("us-east-1", 0), ("eu-central-1", 1)])
 def test_should_say_whose_prices_they_are(region: str, notes: int) -> None:
     job, settings = job_of({"objects": 1_000, "region": region}, {}, None)

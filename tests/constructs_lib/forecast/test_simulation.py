@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from constructs_lib.forecast.constants import CONSTANTS, LOCAL_CLOUD, LOCAL_CONCURRENCY, Constants
 from constructs_lib.forecast.job import Bucket, Child, Handler, Job, Reducer, Source
 from constructs_lib.forecast.result import SERIES, Case, Limit, Run
-from constructs_lib.forecast.simulation import DRAWS, forecast, simulate
+from constructs_lib.forecast.simulation import DRAWS, FEWEST_DRAWS, draws_of, forecast, simulate
 from constructs_lib.forecast.work import batch_seconds, index_seconds
 from tests.forecast_document import FULL, TALK
 
@@ -435,6 +435,21 @@ def test_should_draw_the_same_each_time_and_mind_each_constant() -> None:
     assert len({outcome.duration_seconds for outcome in again}) == DRAWS
     sure = replace(CONSTANTS, **{name: constant.drawn(0.5) for name, constant in CONSTANTS})
     assert len({outcome.duration_seconds for outcome in forecast(job, sure).draws}) == 1
+
+
+def test_should_draw_less_often_of_many_children() -> None:
+    draws = [draws_of(Job(objects=children, batch_size=1)) for children in (1, 90_000, 180_000, 600_000, 2_000_000)]
+    assert draws == [DRAWS, DRAWS, DRAWS // 2, FEWEST_DRAWS, FEWEST_DRAWS]
+
+
+def test_should_range_over_few_draws_much_as_over_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [Job(objects=10_000, batch_size=1), Job(objects=20_000, source=Source.LIST, bucket=Bucket.OWN), FULL]
+    numbers = (lambda outcome: outcome.duration_seconds, lambda outcome: outcome.cost.total)
+    many = [forecast(job).range(number) for job in jobs for number in numbers]
+    monkeypatch.setattr("constructs_lib.forecast.simulation.draws_of", lambda _: FEWEST_DRAWS)
+    few = [forecast(job).range(number) for job in jobs for number in numbers]
+    for found, expected in zip(few, many, strict=True):
+        assert found == pytest.approx(expected, rel=0.1)
 
 
 def test_should_report_its_progress_up_to_the_end() -> None:
