@@ -156,7 +156,7 @@ def limits_of(run: Run) -> AccountLimits:
     if refill == limits.state_transitions.limit:
         return limits
     return AccountLimits(
-        state_transitions=DocumentedLimit(limit=refill, bucket_size=max(1, refill)),
+        state_transitions=DocumentedLimit(limit=refill, bucket_size=refill),
         start_execution=limits.start_execution,
         map_runs=limits.map_runs,
         open_executions=limits.open_executions,

@@ -126,10 +126,10 @@ def test_should_know_the_documented_limits() -> None:
     assert (SMALL.map_runs, SMALL.open_executions) == (1_000, 1_000_000)
 
 
-def test_should_have_a_limit_of_less_than_one_a_second() -> None:
-    slow = run(objects=1_000, state_transition_limit=0.5)
+def test_should_have_a_limit_of_one_a_second() -> None:
+    slow = run(objects=1_000, state_transition_limit=1)
     series = metrics_of(use_of(slow), limits_of(slow))
-    assert series["AWS/States ProvisionedRefillRate Maximum {ServiceMetric=StateTransition}"][0] == 0.5
+    assert series["AWS/States ProvisionedRefillRate Maximum {ServiceMetric=StateTransition}"][0] == 1
     assert series["AWS/States ProvisionedBucketSize Maximum {ServiceMetric=StateTransition}"][0] == 1
 
 

@@ -221,8 +221,9 @@ def test_should_tell_our_own_sources_apart(
         handler="index.handler",
         runtime=lambda_.Runtime.PYTHON_3_14,
     )
-    arguments = {"processor": function, "max_items_per_batch": 5, "results_bucket": bucket}
-    mapped = S3DistributedMap(stack, "Map", source=source(bucket), **arguments)
+    mapped = S3DistributedMap(
+        stack, "Map", source=source(bucket), processor=function, max_items_per_batch=5, results_bucket=bucket
+    )
     body = sfn.DefinitionBody.from_chainable(mapped)
     sfn.StateMachine(stack, "Machine", definition_body=body, query_language=sfn.QueryLanguage.JSONATA)
     assembly = Assembly.read(app.synth().directory)

@@ -114,7 +114,7 @@ def test_should_take_no_answer_for_a_task_that_has_just_ended() -> None:
     def is_there() -> bool:
         # What ends it, before the task's thread is awake.
         ending.set()
-        answers.append(task.answer(None))  # type: ignore[arg-type]
+        answers.append(task.answer(None))
         return True
 
     task.wait_until(SimpleNamespace(program_state_event=ending, is_running=lambda: True), is_there)
