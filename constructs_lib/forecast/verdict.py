@@ -90,6 +90,8 @@ def _change(run: Run, constants: Constants) -> str:
         most = min(granted, job.lambda_concurrency, job.children, MAX_CONCURRENCY)
         if most > job.max_concurrency:
             return f"raise max_concurrency to {most:,}"
+        if most == granted and job.source is Source.LIST:
+            return "spread the objects over the prefixes by an index, and raise max_concurrency"
         return "ask Lambda for more concurrency" if most == job.lambda_concurrency else "nothing else would be faster"
     if limit is Limit.CHILD_DISPATCH and job.child is Child.STANDARD:
         return "use Express children" + (", or larger batches" if job.batch_size < job.max_batch_size else "")

@@ -86,6 +86,14 @@ def test_should_give_functions_that_are_not_ours_lambdas_own_time() -> None:
     assert failure(simulate(ours, case=Case.PESSIMISTIC), short) is not None
 
 
+def test_should_advise_an_index_where_one_prefix_grants_no_higher_concurrency() -> None:
+    job = Job(objects=600_000, handler=Handler.OTHER, batch_size=100, batch_seconds=3, source=Source.LIST)
+    before = simulate(job)
+    assert binding(before).endswith(": spread the objects over the prefixes by an index, and raise max_concurrency.")
+    after = simulate(replace(job, source=Source.INDEX, max_concurrency=1_000))
+    assert after.duration_seconds < before.duration_seconds / 2
+
+
 def test_should_advise_no_memory_for_a_time_that_was_measured() -> None:
     job = Job(objects=1_000, function_memory_mb=128, batch_seconds=30, reducer=Reducer.NONE, source=Source.LIST)
     assert binding(simulate(job)).endswith(": use smaller batches.")
