@@ -83,6 +83,7 @@ def test_should_refuse_what_no_run_can_have_in_one_line(given: dict[str, Any], m
         {"other_transitions_per_second": 4_999.9, "region": "us-east-1"},
         {"other_map_runs": 999},
         {"batch_seconds": 900},
+        {"state_transition_limit": 1},
         {"handler": Handler.OTHER, "batch_size": 100_000_000, "mean_bytes": 50 * 1024**4},
     ],
 )
