@@ -443,7 +443,7 @@ def test_should_draw_less_often_of_many_children() -> None:
 
 
 def test_should_range_over_few_draws_much_as_over_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = [Job(objects=10_000, batch_size=1), Job(objects=20_000, source=Source.LIST, bucket=Bucket.OWN), FULL]
+    jobs = [Job(objects=2_000, batch_size=1), Job(objects=20_000, source=Source.LIST, bucket=Bucket.OWN), FULL]
     numbers = (lambda outcome: outcome.duration_seconds, lambda outcome: outcome.cost.total)
     many = [forecast(job).range(number) for job in jobs for number in numbers]
     monkeypatch.setattr("constructs_lib.forecast.simulation.draws_of", lambda _: FEWEST_DRAWS)
