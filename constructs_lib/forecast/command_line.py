@@ -80,7 +80,7 @@ def _parser() -> Parser:
     account = parser.add_argument_group("the account")
     for name, option in OPTIONS.items():
         default = DEFAULTS[name]
-        shown = "the Region's" if default is None else f"{default:,}" if isinstance(default, int) else default
+        shown = option.unset if default is None else f"{default:,}" if isinstance(default, int) else default
         (account if name in ACCOUNT else run).add_argument(
             option_of(name),
             metavar=option.metavar,

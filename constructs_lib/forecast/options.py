@@ -35,11 +35,15 @@ DEFAULTS: Mapping[str, Any] = {"objects": DEFAULT_OBJECTS} | {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option: its placeholder, its help, and how it is read; reading raises `ValueError` with what is allowed."""
+    """An option: its placeholder, its help, and how it is read; reading raises `ValueError` with what is allowed.
+
+    `unset` is what holds where its default is None.
+    """
 
     metavar: str
     help: str
     read: Callable[[str], Any]
+    unset: str = ""
 
 
 def _plain(text: str) -> str:
@@ -105,7 +109,10 @@ OPTIONS: Mapping[str, Option] = {
         "wind-speed|other", "whose functions run: others are taken to work like the wind-speed ones", _one_of(Handler)
     ),
     "batch_seconds": Option(
-        "S", "how long your function takes for a batch, as you measured it, once it is warm", _number("a number")
+        "S",
+        "how long your function takes for a batch, as you measured it, once it is warm",
+        _number("a number"),
+        unset="what the wind-speed handler would",
     ),
     "states_per_child": Option("N", "states that a child enters", _COUNT),
     "parent_states": Option("N", "states that the execution itself enters, the map included", _COUNT),
@@ -118,7 +125,10 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "other_map_runs": Option("N", "map runs of theirs that are open", _COUNT),
     "state_transition_limit": Option(
-        "N", "the account's own limit a second, where it isn't the Region's", _number("a number")
+        "N",
+        "the account's own limit a second, where it isn't the Region's",
+        _number("a number"),
+        unset="the Region's",
     ),
 }
 """By field, in the order of the help: the run, then the account."""
