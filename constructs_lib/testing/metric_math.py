@@ -154,17 +154,21 @@ class _Parser:
         return node
 
     def negative(self) -> Node:
+        minus = self.minus()
+        node = self.power_of()
+        return each_point(operator.neg, node) if minus else node
+
+    def minus(self) -> bool:
         minus = False
         while self.take("-"):
             minus = not minus
-        node = self.power_of()
-        return each_point(operator.neg, node) if minus else node
+        return minus
 
     def power_of(self) -> Node:
         base = self.atom()
         if self.take("^") is None:
             return base
-        minus = self.take("-") is not None
+        minus = self.minus()
         exponent = self.atom()
         if self.take("^"):
             raise MetricMathError("one ^ follows another; fix: put parentheses around the one that comes first")
