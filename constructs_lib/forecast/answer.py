@@ -48,11 +48,13 @@ def _notes(forecast: Forecast) -> Iterator[str]:
     if job.handler is Handler.OTHER:
         taken = []
         if job.batch_seconds is None:
-            taken.append("a batch's GETs the objects with 64 threads (measure it, and give --batch-seconds)")
+            taken.append(
+                "the one for a batch GETs its objects with 64 threads (measure yours, and give --batch-seconds)"
+            )
         if job.source is Source.INDEX:
-            taken.append("that before the map lists the bucket")
+            taken.append("the one before the map lists the bucket")
         if job.reducer is Reducer.FUNCTION:
-            taken.append("that after it adds up the results")
+            taken.append("the one after it adds up the results")
         if taken:
             yield f"This app's functions are taken to work as the wind-speed workflow's do: {', '.join(taken)}."
     if job.batch_size > MAX_BATCH_SIZE:

@@ -116,11 +116,11 @@ def test_should_say_whose_prices_they_are(region: str, notes: int) -> None:
         ({"handler": Handler.OTHER, "batch_seconds": 2, "source": Source.FILE, "reducer": Reducer.NONE}, None),
         (
             {"handler": Handler.OTHER, "source": Source.LIST, "reducer": Reducer.NONE},
-            "do: a batch's GETs the objects with 64 threads (measure it, and give --batch-seconds).",
+            "do: the one for a batch GETs its objects with 64 threads (measure yours, and give --batch-seconds).",
         ),
         (
             {"handler": Handler.OTHER, "batch_seconds": 2},
-            "do: that before the map lists the bucket, that after it adds up the results.",
+            "do: the one before the map lists the bucket, the one after it adds up the results.",
         ),
     ],
 )
