@@ -115,11 +115,19 @@ def _heeding(original: Any) -> Any:
     """Moto's `EventManager.add_event`, or what stands in its place, unless the context is silent."""
 
     def add_event(self: Any, context: Any, *arguments: Any, **named: Any) -> Any:
-        if getattr(context, "is_silent", False):
-            return context.last_published_event_id
-        return original(self, context, *arguments, **named)
+        # Dozens of iterations wait here for their turn; what they are in may be over when it comes.
+        with self.turn:
+            if getattr(context, "is_silent", False):
+                return context.last_published_event_id
+            return original(self, context, *arguments, **named)
 
     return add_event
+
+
+def _make_event_manager(self: Any, *arguments: Any, **named: Any) -> None:
+    """In the place of moto's `EventManager.__init__`."""
+    _original_make_event_manager(self, *arguments, **named)
+    self.turn = threading.RLock()
 
 
 def _wait_interval(_: Any, env: Any, wait_seconds: float) -> None:
@@ -128,6 +136,7 @@ def _wait_interval(_: Any, env: Any, wait_seconds: float) -> None:
 
 
 _original_make_environment: Any = Environment.__init__
+_original_make_event_manager: Any = EventManager.__init__
 _original_open_frame: Any = Environment.open_frame
 _original_open_inner_frame: Any = Environment.open_inner_frame
 _original_close_frame: Any = Environment.close_frame
@@ -145,5 +154,6 @@ def install() -> None:
     replace(Environment, "set_ended", _set_ended)
     for name in ("set_stop", "set_timed_out"):
         replace(Environment, name, _silencing(getattr(Environment, name)))
+    replace(EventManager, "__init__", _make_event_manager)
     replace(EventManager, "add_event", _heeding(EventManager.add_event))
     replace(WaitFunction, "_wait_interval", _wait_interval)

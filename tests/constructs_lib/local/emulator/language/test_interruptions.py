@@ -1,6 +1,7 @@
 """What ends before its time: at once, and without a trace of what still goes on in it."""
 
 import datetime as dt
+import threading
 import time
 from typing import Any
 
@@ -122,6 +123,23 @@ def test_should_silence_an_attempt_before_it_wakes_who_waits_in_it() -> None:
     interruptions._set_ended(branch)
     assert not is_silent(branch)
     assert not is_silent(program)
+
+
+def test_should_write_nothing_of_who_waited_for_its_turn_until_it_was_over() -> None:
+    class Manager:
+        turn = threading.RLock()
+
+    written: list[str] = []
+    add_event = interruptions._heeding(lambda _self, _context, kind: written.append(kind))
+    context = EventHistoryContext.of_program_start()
+    waiting = threading.Thread(target=add_event, args=(Manager(), context, "PassStateEntered"))
+    with Manager.turn:
+        waiting.start()
+        time.sleep(0.05)
+        context.is_silent = True
+    waiting.join()
+
+    assert written == []
 
 
 def in_seconds(seconds: float, zone: dt.timezone = dt.UTC) -> str:
