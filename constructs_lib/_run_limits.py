@@ -18,6 +18,7 @@ from constructs import Construct
 
 from constructs_lib._checks import is_token
 from constructs_lib.forecast.constants import CONSTANTS
+from constructs_lib.forecast.job import MAX_INPUT_BYTES
 from constructs_lib.forecast.result import Case
 from constructs_lib.quotas.catalogue import STATE_TRANSITIONS, lambda_concurrency
 from constructs_lib.retries import EXPRESS_SECONDS
@@ -36,8 +37,6 @@ BATCH = "step-functions-at-scale:batchOverInputLimit"
 
 EXPRESS_CHILD = "step-functions-at-scale:childOutlivesExpress"
 """Id of the warning about states that an Express child has no time for."""
-
-MAX_INPUT_BYTES = 256 * 1024
 
 
 def warn_of_concurrency(construct: Construct, function: lambda_.IFunction, max_concurrency: int) -> None:

@@ -24,13 +24,13 @@ from constructs_lib._lambda_task import LambdaTask, jsonata
 from constructs_lib._nested_task import state_with_credentials
 from constructs_lib._query_language import jsonpath_in_chain, jsonpath_in_processor
 from constructs_lib._run_limits import (
-    MAX_INPUT_BYTES,
     warn_of_batch,
     warn_of_concurrency,
     warn_of_dispatch,
     warn_of_express_child,
     warn_of_transitions,
 )
+from constructs_lib.forecast.job import MAX_INPUT_BYTES
 from constructs_lib.object_source import KeyExpression, ObjectSource, check_key, key_pattern, key_statements, key_value
 from constructs_lib.retries import EXPRESS_SECONDS, LAMBDA_RETRIES, RetryPolicy
 from constructs_lib.state_items import StateItems

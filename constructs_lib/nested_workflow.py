@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from constructs_lib._checks import check_kind, is_list, usage_error
+from constructs_lib._checks import check_kind, usage_error
 from constructs_lib._json_values import json_object
 from constructs_lib._lambda_task import jsonata
 from constructs_lib._nested_task import NestedTask, check_timeout
@@ -555,7 +555,7 @@ def _literal(value: Any) -> str:
     """Return a value with JSONata in it as one expression."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(name)}: {_literal(item)}" for name, item in value.items()) + "}"
-    if is_list(value):
+    if isinstance(value, list):
         return "[" + ", ".join(map(_literal, value)) + "]"
     expression = re.fullmatch(r"\{%(.*)%\}", value, re.DOTALL) if isinstance(value, str) else None
     return json.dumps(value, ensure_ascii=False) if expression is None else f"({expression[1].strip()})"

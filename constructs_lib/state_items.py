@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Token
 from aws_cdk import aws_stepfunctions as sfn
 
-from constructs_lib._checks import is_token, usage_error
+from constructs_lib._checks import is_expression, is_token, usage_error
 from constructs_lib._lambda_task import jsonata
 from constructs_lib.object_source import check_max_items
 
@@ -38,7 +38,7 @@ class StateItems:
 
     def check(self, construct: "Construct") -> None:
         """Raise ValueError for items that aren't an expression."""
-        if not isinstance(self.items, str) or not self.items.strip() or self.items.lstrip().startswith("{%"):
+        if not is_expression(self.items):
             raise usage_error(
                 construct,
                 "source",

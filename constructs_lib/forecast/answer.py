@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from constructs_lib.forecast.cost import PRICED_REGION
-from constructs_lib.forecast.job import MAX_BATCH_SIZE, Handler, Reducer, Source
+from constructs_lib.forecast.job import MAX_BATCH_SIZE, MAX_INPUT_BYTES, Handler, Reducer, Source
 from constructs_lib.forecast.simulation import DRAWS
 from constructs_lib.forecast.verdict import failure, verdict
 
@@ -40,9 +40,6 @@ class Answer:
         return failure(self.forecast.pessimistic) is not None
 
 
-_MAX_INPUT_BYTES = 256 * 1024
-
-
 def _notes(forecast: Forecast) -> Iterator[str]:
     job, draws = forecast.job, len(forecast.draws)
     if job.handler is Handler.OTHER:
@@ -59,7 +56,7 @@ def _notes(forecast: Forecast) -> Iterator[str]:
             yield f"This app's functions are taken to work as the wind-speed workflow's do: {', '.join(taken)}."
     if job.batch_size > MAX_BATCH_SIZE:
         yield (
-            f"A batch's input has room for 256 KiB: of items over {_MAX_INPUT_BYTES // job.batch_size:,} bytes Step "
+            f"A batch's input has room for 256 KiB: of items over {MAX_INPUT_BYTES // job.batch_size:,} bytes Step "
             f"Functions makes batches of fewer than {job.batch_size:,}."
         )
     if job.region != PRICED_REGION:

@@ -13,6 +13,9 @@ MAX_ITEMS = 100_000_000
 MAX_BATCH_SIZE = 1_000
 """The wind-speed workflow's: what it returns of so many objects fits in 256 KiB."""
 
+MAX_INPUT_BYTES = 256 * 1024
+"""Of any state, and so of a batch."""
+
 MAX_CONCURRENCY = 10_000
 MAX_CHILDREN = 2_000_000
 """For more children than that the simulation takes too long, and too much memory."""

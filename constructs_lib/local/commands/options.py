@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import socket
-import ssl
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +60,11 @@ def refuse_idle_options(options: argparse.Namespace) -> None:
 
 def other_endpoint(options: argparse.Namespace) -> Endpoint:
     """The emulator that --endpoint names; raises `UsageError` for one that isn't any, or where nobody listens."""
+    # Here, because every command's start would wait for them.
+    import socket
+    import ssl
+    from urllib.parse import urlsplit
+
     from constructs_lib.local.endpoint import Endpoint
     from constructs_lib.local.errors import UsageError
 
